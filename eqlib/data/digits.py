@@ -1,0 +1,134 @@
+"""Handwritten digits, upright or rotated: the data set that needs no download.
+
+An image array is (batch, channels, height, width), float32 in [0, 1]; x points to the right and y up, row 0 is on
+top, so that `numpy.rot90(images, 1, (-2, -1))` is a turn by +90 degrees, counterclockwise.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+VALID, TEST = 297, 500
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and what belongs to each of them; `training.fit` takes it as it is.
+
+    images: (n, 1, height, width), float32 in [0, 1].
+    labels: (n,), int64, 0 ... 9. A rotated digit keeps its label.
+    angles: (n,), float64, radians counterclockwise: how far each image was turned from upright.
+    source: where the images come from, in words.
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    angles: NDArray[np.float64]
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Images and labels of these indices."""
+        return self.images[indices], self.labels[indices]
+
+
+class Splits(NamedTuple):
+    """Three parts that share no original image."""
+
+    train: Split
+    valid: Split
+    test: Split
+
+
+def rotate(images: ArrayLike, angles: ArrayLike, order: int = 3) -> NDArray[np.float32]:
+    """Turn each image counterclockwise about its centre, ((height - 1) / 2, (width - 1) / 2); zero comes in from outside.
+
+    images: (n, channels, size, size), finite. angles: (n,), radians. order: 3 for cubic splines, 1 for bilinear
+    interpolation (scipy.ndimage). Cubic splines blur less but overshoot, so the result is clipped to the range of each
+    image with zero included. A multiple of 90 degrees moves pixels and interpolates nothing: it equals `numpy.rot90`.
+    Returns (n, channels, size, size), float32.
+    Raises ValueError for another shape, for NaN or inf, and for another order.
+    """
+    images = np.asarray(images, dtype=np.float32)
+    angles = np.asarray(angles, dtype=np.float64)
+    if images.ndim != 4 or images.shape[2] != images.shape[3]:
+        raise ValueError(f"images: got shape {images.shape}, expected (n, channels, size, size)")
+    if angles.shape != images.shape[:1]:
+        raise ValueError(f"angles: got shape {angles.shape}, expected {images.shape[:1]}, one for each image")
+    for name, value in (("images", images), ("angles", angles)):
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name}: got NaN or inf, expected finite numbers")
+    if order not in (1, 3):
+        raise ValueError(f"order: got {order!r}, expected 1 (bilinear) or 3 (cubic)")
+
+    out = np.empty_like(images)
+    turns = np.rint(angles / (np.pi / 2)).astype(np.int64)
+    exact = np.abs(angles - turns * (np.pi / 2)) < 1e-9
+    for k in range(4):
+        chosen = exact & (turns % 4 == k)
+        out[chosen] = np.rot90(images[chosen], k, (-2, -1))
+
+    centre = np.full(2, (images.shape[2] - 1) / 2)
+    for n in np.flatnonzero(~exact):
+        c, s = np.cos(angles[n]), np.sin(angles[n])
+        # Output pixel p shows input R^-1 p. In (row, column) coordinates, rows running down, that matrix is:
+        back = np.array([[c, s], [-s, c]])
+        for image, turned in zip(images[n], out[n], strict=True):
+            # A pixel of zeros all round lets the border fade out instead of being cut off.
+            ndimage.affine_transform(
+                np.pad(image, 1), back, centre + 1 - back @ centre, image.shape, turned, order, mode="constant"
+            )
+            np.clip(turned, min(image.min(), 0), max(image.max(), 0), out=turned)
+    return out
+
+
+def digits(size: int = 25, rotated: bool = False, seed: int = 0, train: int = 1000) -> Splits:
+    """The 1,797 digits that scikit-learn ships, enlarged from 8 x 8 and split by image; needs no network.
+
+    size: side of the square images in pixels, odd (so that a pixel sits at the centre) and at least 13. The digit takes
+    the largest central square whose corners stay inside under any rotation: 17 of 25 pixels.
+    rotated: turn every image, valid and test included, by its own angle, uniform in [-pi, pi).
+    seed: draws the split and the angles. train: how many training images, at most 1,000; a smaller set is the beginning
+    of a larger one, while the 297 validation and the 500 test images stay the same.
+    Raises ValueError for a size or a number of training images that cannot be.
+
+    A 6 turned by half a turn resembles a 9. The label stays that of the upright digit, so a rotated set has a few
+    images that nobody could tell apart, and no classifier reaches 100 %.
+    """
+    if size < 13 or size % 2 == 0:
+        raise ValueError(f"size: got {size!r}, expected an odd number of pixels, at least 13")
+    from sklearn.datasets import load_digits
+
+    raw, labels = load_digits(return_X_y=True)
+    most = len(labels) - VALID - TEST
+    if not 1 <= train <= most:
+        raise ValueError(f"train: got {train!r}, expected 1 ... {most}")
+    images = _enlarge(raw.reshape(-1, 8, 8) / 16, size)[:, None].astype(np.float32)
+    # RandomState, because its streams are frozen: a checkpoint must never meet its training images in a later test set.
+    random = np.random.RandomState(seed)
+    order = random.permutation(len(labels))
+    angles = random.uniform(-np.pi, np.pi, len(labels)) if rotated else np.zeros(len(labels))
+
+    def part(chosen: NDArray[np.int64]) -> Split:
+        turned = rotate(images[chosen], angles[chosen])
+        return Split(turned, labels[chosen].astype(np.int64), angles[chosen], "scikit-learn digits")
+
+    test, valid, rest = np.split(order, [TEST, TEST + VALID])
+    return Splits(part(rest[:train]), part(valid), part(test))
+
+
+def _enlarge(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """(n, 8, 8) -> (n, size, size) by cubic splines, centred, with a margin; clipped to [0, 1]."""
+    side = images.shape[-1]
+    inner = int(size / np.sqrt(2))
+    inner -= (size - inner) % 2  # equal margins on both sides
+    # Pixel centres: position p of the enlarged image, measured from its middle, shows position p * side / inner.
+    coordinates = (np.arange(size) - (size - 1) / 2) * side / inner + (side - 1) / 2
+    # Splines are linear in the image and separable, so one matrix, found from unit vectors, enlarges both axes.
+    matrix = np.stack([ndimage.map_coordinates(e, [coordinates], order=3, mode="grid-constant") for e in np.eye(side)])
+    return np.clip(np.einsum("ip,nij,jq->npq", matrix, images, matrix), 0, 1)

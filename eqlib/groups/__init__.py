@@ -1,0 +1,31 @@
+"""Groups, irreps and Clebsch-Gordan tensors, in numpy. The only folder that knows which group it is; loads no torch."""
+
+from eqlib.groups.group import Element, Group, Irrep
+from eqlib.groups.intertwiners import CG, copies, intertwiners
+from eqlib.groups.lorentz import SL2C, Lorentz
+from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral
+from eqlib.groups.rep import Rep
+from eqlib.groups.spatial import O3, SO3
+from eqlib.groups.subgroups import Embedding, embed, regular, restrict
+
+__all__ = [
+    "CG",
+    "O2",
+    "O3",
+    "SL2C",
+    "SO2",
+    "SO3",
+    "Cyclic",
+    "Dihedral",
+    "Element",
+    "Embedding",
+    "Group",
+    "Irrep",
+    "Lorentz",
+    "Rep",
+    "copies",
+    "embed",
+    "intertwiners",
+    "regular",
+    "restrict",
+]

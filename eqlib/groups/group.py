@@ -1,0 +1,401 @@
+"""What a group has to say about itself: Group, Irrep, Element. Everything else in eqlib is derived from this.
+
+A new group is a subclass of `Group` that sets `name`, `dim` and `components` and answers `parse`, `labels` and `matrices`;
+with `vector_rep` and `vector_matrix_inverse` it also acts on coordinates and gets harmonics and steerable kernels.
+`eqlib/groups/planar.py` holds four examples of about fifteen lines each.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from eqlib.groups.intertwiners import CG
+    from eqlib.groups.rep import Rep
+
+Array = NDArray[np.float64]
+
+
+class Group(ABC):
+    """A Lie or finite group, given by its Lie algebra and one element for each connected component.
+
+    Attributes:
+        name: what is printed; two groups with one name are equal.
+        dim: dimension of the Lie algebra, 0 for a finite group.
+        components: number of connected components (for a finite group: its order); component 0 holds the identity.
+        axis: reference point of an ambient group, in components of `vector`; harmonics are normalised there.
+        fixes_signs: whether `clebsch_gordan_span` already carries the sign of a convention where K = 1.
+    """
+
+    name: str
+    dim: int
+    components: int = 1
+    axis: Array | None = None
+    fixes_signs: bool = False
+
+    # What a group supplies -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def parse(self, label: str) -> str:
+        """The canonical form of `label`; ValueError (see `bad_label`) if there is no such irrep."""
+
+    @abstractmethod
+    def labels(self) -> Iterator[str]:
+        """Labels of all real irreps, ascending dimension, trivial first; endless for an infinite group."""
+
+    @abstractmethod
+    def matrices(self, label: str) -> tuple[Array, Array]:
+        """Generators (dim, d, d) and one matrix for each component (components, d, d), identity first."""
+
+    def vector_rep(self) -> str:
+        """The rep string of coordinates. ValueError for a group that acts on no coordinates."""
+        raise ValueError(f"{self.name} acts on no coordinates: it has no vector and no harmonics")
+
+    def element_of(self, matrices: Array) -> Element:
+        """Element for matrices (n, v, v) on raw coordinates, already known to be finite. Default: a finite group's."""
+        if self.dim:
+            raise ValueError(f"{self.name} cannot turn matrices into elements")
+        own = self.matrix(self.element(np.zeros((self.components, 0)), np.arange(self.components)))
+        distance = np.abs(matrices[:, None] - own).max(axis=(-2, -1))
+        index = distance.argmin(axis=1)
+        if (worst := distance[np.arange(len(index)), index].max(initial=0.0)) > 1e-6:
+            raise ValueError(f"matrix is no element of {self.name}: the nearest one differs by {worst:.2g}")
+        return self.element(np.zeros((len(index), 0)), index)
+
+    @property
+    def ambient(self) -> Group:
+        """The group whose harmonics are used; its own where C(J-1, 1 -> J) is unique."""
+        return self
+
+    def harmonic(self, degree: int) -> str:
+        """Label of the harmonic of this degree: the top irrep in the degree-th symmetric power of the vector."""
+        raise ValueError(f"{self.name} has no harmonics of its own")
+
+    # What may be supplied for speed; the defaults are derived --------------------------------------------------------
+
+    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array | None:
+        """A spanning set of Hom(a (x) b, c), (N, a.dim, b.dim, c.dim), in closed form; None asks for the solver."""
+        return None
+
+    def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
+        """{label: multiplicity over R} of a (x) b. Default: a finite group's, by characters."""
+        if self.dim:
+            raise ValueError(f"{self.name} supplies no tensor product rule")
+        product = np.trace(a.discrete, axis1=1, axis2=2) * np.trace(b.discrete, axis1=1, axis2=2)
+        found = {}
+        for c in self.irreps():
+            mean = np.mean(product * np.trace(c.discrete, axis1=1, axis2=2))
+            if count := round(mean / c.endo):
+                found[c.label] = count
+        return found
+
+    def endomorphism_basis(self, a: Irrep) -> Array:
+        """Basis of End(a), (endo, d, d): the identity, then complex structures (squares -1). Default: solved."""
+        from eqlib.groups.intertwiners import endomorphisms
+
+        return endomorphisms(a.generators, a.discrete)
+
+    def coordinate_map(self) -> Array:
+        """Orthogonal Q with: irrep components = Q x."""
+        return np.eye(self.vector.dim)
+
+    # Derived ---------------------------------------------------------------------------------------------------------
+
+    def __init__(self) -> None:
+        self._irreps: dict[str, Irrep] = {}
+        self._products: dict[tuple[str, ...], Any] = {}
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Group) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def trivial(self) -> Irrep:
+        """The one-dimensional irrep on which every element is 1."""
+        return next(self.irreps())
+
+    @cached_property
+    def compact(self) -> bool:
+        """Whether every generator is antisymmetric in a faithful rep; boosts are symmetric."""
+        return not self.noncompact_directions.any()
+
+    @cached_property
+    def noncompact_directions(self) -> NDArray[np.bool_]:
+        """(dim,) which generators are symmetric (boosts) rather than antisymmetric (rotations)."""
+        boosts = np.zeros(self.dim, dtype=bool)
+        if self.dim:
+            faithful = next(a for a in self.irreps() if np.abs(a.generators).max(axis=(1, 2)).all())
+            boosts = np.abs(faithful.generators + faithful.generators.swapaxes(1, 2)).max(axis=(1, 2)) > 1e-9
+        return boosts
+
+    @cached_property
+    def component_inverses(self) -> NDArray[np.int64]:
+        """(components,) index of the inverse of each component's representative."""
+        remaining = np.ones((self.components, self.components), dtype=bool)
+        for a, _ in zip(self.irreps(), range(2 * self.components + 2), strict=False):
+            products = np.einsum("iab,jbc->ijac", a.discrete, a.discrete)
+            remaining &= np.abs(products - np.eye(a.dim)).max(axis=(-2, -1)) < 1e-9
+            if (remaining.sum(axis=1) == 1).all():
+                break
+        return remaining.argmax(axis=1)
+
+    def irrep(self, label: str | Irrep) -> Irrep:
+        """The irrep with this label; ValueError names a bad label and shows the grammar."""
+        if isinstance(label, Irrep):
+            if label.group != self:
+                raise ValueError(f"irrep {label.label} belongs to {label.group}, not to {self}")
+            return label
+        if not isinstance(label, str):
+            raise ValueError(f"label of an irrep of {self} must be a string, got {label!r}")
+        canonical = self.parse(label.strip())
+        if canonical not in self._irreps:
+            self._irreps[canonical] = Irrep(self, canonical)
+        return self._irreps[canonical]
+
+    def irreps(self) -> Iterator[Irrep]:
+        """All real irreps, ascending dimension, trivial first; endless for an infinite group."""
+        return (self.irrep(label) for label in self.labels())
+
+    def bad_label(self, label: str, grammar: str) -> ValueError:
+        """The error that `parse` raises."""
+        return ValueError(f"{self.name} has no irrep {label!r}: labels are {grammar}")
+
+    def rep(self, blocks: str | Rep | Irrep | list[tuple[int, str | Irrep]]) -> Rep:
+        """A direct sum of irreps, from a string such as "8x0e + 4x1o" or from [(multiplicity, irrep), ...]."""
+        from eqlib.groups.rep import Rep
+
+        return Rep.of(self, blocks)
+
+    @cached_property
+    def vector(self) -> Rep:
+        """The rep of coordinates: x, r and positions are given in its components."""
+        return self.rep(self.vector_rep())
+
+    @cached_property
+    def coordinates(self) -> Array:
+        """Orthogonal Q (v, v) with: components of `vector` = Q x for raw coordinates x."""
+        return self.coordinate_map()
+
+    @cached_property
+    def embedding(self) -> Any:
+        """How this group sits in its ambient group (`eqlib.groups.Embedding`)."""
+        from eqlib.groups.subgroups import embed
+
+        return embed(self, self.ambient)
+
+    def tensor_product(self, a: str | Irrep, b: str | Irrep) -> dict[Irrep, int]:
+        """{irrep: multiplicity over R} of a (x) b, ascending dimension."""
+        a, b = self.irrep(a), self.irrep(b)
+        key = (a.label, b.label)
+        if key not in self._products:
+            counts = {self.irrep(c): n for c, n in self.product_multiplicities(a, b).items()}
+            self._products[key] = dict(sorted(counts.items(), key=lambda item: item[0].dim))
+        return dict(self._products[key])
+
+    def clebsch_gordan(self, a: str | Irrep, b: str | Irrep, c: str | Irrep) -> CG:
+        """Basis of Hom(a (x) b, c); shape (K, a.dim, b.dim, c.dim) with sum C_k C_k' = delta_kk' c.dim.
+
+        K counts over R: multiplicity * endo(c). Where K > 1 the basis is canonical (see `intertwiners.canonical`).
+        Raises ValueError if the solved tensor's residual is above 1e-10.
+        """
+        from eqlib.groups.intertwiners import clebsch_gordan
+
+        a, b, c = self.irrep(a), self.irrep(b), self.irrep(c)
+        key = (a.label, b.label, c.label)
+        if key not in self._products:
+            self._products[key] = clebsch_gordan(a, b, c)
+        return self._products[key]
+
+    def element(self, coordinates: ArrayLike, component: ArrayLike = 0) -> Element:
+        """h * exp(theta . X) for Lie algebra coordinates theta (n, dim) or (dim,) and component index (n,) or int."""
+        theta = np.asarray(coordinates, dtype=np.float64)
+        if theta.shape[-1:] != (self.dim,) or theta.ndim > 2:
+            raise ValueError(
+                f"coordinates of an element of {self} have shape (n, {self.dim}) or ({self.dim},), got {theta.shape}"
+            )
+        if not np.isfinite(theta).all():
+            raise ValueError(f"coordinates of an element of {self} must be finite")
+        index = np.asarray(component, dtype=np.int64)
+        if index.ndim > 1 or ((index < 0) | (index >= self.components)).any():
+            raise ValueError(f"component of {self} must lie in 0..{self.components - 1}, got {component!r}")
+        theta = np.atleast_2d(theta)
+        n = max(len(theta), index.size if index.ndim else 1)
+        return Element(self, ((np.broadcast_to(index, n), np.broadcast_to(theta, (n, self.dim))),))
+
+    def identity(self, n: int = 1) -> Element:
+        """The identity, n times."""
+        return self.element(np.zeros((n, self.dim)))
+
+    def sample(self, n: int, seed: int = 0, scale: float = 1.0) -> Element:
+        """n random elements over all components; `scale` bounds the rapidity of boosts.
+
+        A rotation part is a product of two factors with wide normal coordinates, near to Haar's measure but not exactly it.
+        """
+        rng = np.random.default_rng(seed)
+        boosts = self.noncompact_directions
+        component = rng.integers(self.components, size=n)
+        turns = [np.where(boosts, 0.0, rng.normal(scale=np.pi, size=(n, self.dim))) for _ in range(2)]
+        element = self.element(turns[0], component) * self.element(turns[1]) if self.dim else None
+        if element is None:
+            return self.element(turns[0], component)
+        if boosts.any():
+            direction = np.where(boosts, rng.normal(size=(n, self.dim)), 0.0)
+            rapidity = rng.uniform(0.0, scale, size=(n, 1))
+            element = element * self.element(rapidity * direction / np.linalg.norm(direction, axis=1, keepdims=True))
+        return element
+
+    def matrix(self, g: Element) -> Array:
+        """How g acts on raw coordinates, (n, v, v): R, or Lambda on (E, px, py, pz)."""
+        return self.coordinates.T @ self.vector(g) @ self.coordinates
+
+    def from_matrix(self, matrices: ArrayLike) -> Element:
+        """The element that acts on raw coordinates by these matrices, (n, v, v) or (v, v); inverse of `matrix`.
+
+        Raises ValueError where a matrix is not in the group. For a covering group one of the two preimages is given.
+        """
+        m = np.asarray(matrices, dtype=np.float64)
+        v = self.vector.dim
+        if m.shape[-2:] != (v, v) or m.ndim not in (2, 3):
+            raise ValueError(f"matrix of {self} has shape (n, {v}, {v}) or ({v}, {v}), got {m.shape}")
+        if not np.isfinite(m).all():
+            raise ValueError(f"matrix of {self} must be finite")
+        return self.element_of(m.reshape(-1, v, v))
+
+
+class Irrep:
+    """An irreducible real representation: a name for arrays that are computed when first asked for.
+
+    Calling it with an Element gives the matrices (n, d, d).
+    """
+
+    def __init__(self, group: Group, label: str) -> None:
+        self.group, self.label = group, label
+
+    def __repr__(self) -> str:
+        return f"{self.group}:{self.label}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Irrep) and (self.group, self.label) == (other.group, other.label)
+
+    def __hash__(self) -> int:
+        return hash((self.group, self.label))
+
+    @cached_property
+    def _matrices(self) -> tuple[Array, Array]:
+        generators, discrete = self.group.matrices(self.label)
+        return np.asarray(generators, dtype=np.float64), np.asarray(discrete, dtype=np.float64)
+
+    @property
+    def generators(self) -> Array:
+        """(group.dim, d, d) d rho(X_a)."""
+        return self._matrices[0]
+
+    @property
+    def discrete(self) -> Array:
+        """(components, d, d) one matrix for each component, identity first."""
+        return self._matrices[1]
+
+    @property
+    def dim(self) -> int:
+        """Real dimension."""
+        return self.discrete.shape[-1]
+
+    @cached_property
+    def endomorphisms(self) -> Array:
+        """(endo, d, d) basis of the commuting algebra R, C or H, identity first."""
+        return self.group.endomorphism_basis(self)
+
+    @property
+    def endo(self) -> int:
+        """Real dimension of the endomorphism algebra: 1, 2 or 4 (real, complex, quaternionic type)."""
+        return len(self.endomorphisms)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether every element acts as 1."""
+        return self == self.group.trivial
+
+    def sparse_generators(self) -> list[scipy.sparse.csr_array]:
+        """The generators as scipy.sparse arrays."""
+        return [scipy.sparse.csr_array(x) for x in self.generators]
+
+    def __call__(self, g: Element) -> Array:
+        """Matrices of the elements, (n, d, d)."""
+        if g.group != self.group:
+            raise ValueError(f"an element of {g.group} was given to an irrep of {self.group}")
+        result = np.eye(self.dim)
+        for component, theta in g.factors:
+            factor = self.discrete[component]
+            if self.group.dim:
+                factor = factor @ exponential(np.einsum("na,aij->nij", theta, self.generators))
+            result = result @ factor
+        return result
+
+
+class Element:
+    """n group elements, each a product of factors h * exp(theta . X): `factors` is ((component (n,), theta (n, dim)), ...)."""
+
+    def __init__(self, group: Group, factors: tuple[tuple[NDArray[np.int64], Array], ...]) -> None:
+        self.group, self.factors = group, factors
+
+    def __len__(self) -> int:
+        return len(self.factors[0][0])
+
+    def __repr__(self) -> str:
+        return f"{len(self)} element(s) of {self.group}, {len(self.factors)} factor(s)"
+
+    def __getitem__(self, index: Any) -> Element:
+        index = [index] if isinstance(index, int | np.integer) else index
+        return Element(self.group, tuple((c[index], t[index]) for c, t in self.factors))
+
+    def __mul__(self, other: Element) -> Element:
+        """Group product, first `other` then `self`; lengths must agree or one of them be 1."""
+        if not isinstance(other, Element):
+            return NotImplemented
+        if other.group != self.group:
+            raise ValueError(f"cannot multiply an element of {self.group} by one of {other.group}")
+        n, m = len(self), len(other)
+        if n != m and 1 not in (n, m):
+            raise ValueError(f"cannot multiply {n} elements by {m}")
+        size = m if n == 1 else n
+        spread = [
+            (np.broadcast_to(c, size), np.broadcast_to(t, (size, self.group.dim)))
+            for c, t in self.factors + other.factors
+        ]
+        return Element(self.group, tuple(spread))
+
+    def inverse(self) -> Element:
+        """The inverse: (h e^X)^-1 = e^-X h^-1, factor by factor."""
+        factors: list[tuple[NDArray[np.int64], Array]] = []
+        for component, theta in reversed(self.factors):
+            if self.group.dim:
+                factors.append((np.zeros_like(component), -theta))
+            factors.append((self.group.component_inverses[component], np.zeros_like(theta)))
+        return Element(self.group, tuple(factors))
+
+
+def exponential(x: Array) -> Array:
+    """exp of real matrices (n, d, d); to the last digits where all are symmetric or all antisymmetric.
+
+    Pade's approximation loses a digit for each squaring, so large turns would drift off the group.
+    """
+    if np.array_equal(x, x.swapaxes(1, 2)):
+        values, vectors = np.linalg.eigh(x)
+        return (vectors * np.exp(values)[:, None, :]) @ vectors.swapaxes(1, 2)
+    if np.array_equal(x, -x.swapaxes(1, 2)):
+        values, vectors = np.linalg.eigh(1j * x)
+        return ((vectors * np.exp(-1j * values)[:, None, :]) @ vectors.conj().swapaxes(1, 2)).real
+    return scipy.linalg.expm(x)

@@ -1,0 +1,192 @@
+"""Hom(a, b) and Clebsch-Gordan tensors: closed form where the group knows one, a null space otherwise.
+
+An intertwiner M : a -> b satisfies b(g) M = M a(g), which is d_b(X) M = M d_a(X) for every generator and the same for
+one matrix of each component (Finzi, Welling, Wilson 2021, Sec. 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from eqlib.groups.group import Array, Irrep
+
+CUT = 1e-11  # entries below are zeros that a selection rule forbids
+TOLERANCE = 1e-10  # residual above which a solved tensor is an error
+UNKNOWNS = 6000  # above, a dense null space takes minutes
+
+
+@dataclass(frozen=True)
+class CG:
+    """Basis of Hom(a (x) b, c), sparse.
+
+    Attributes:
+        shape: (K, a.dim, b.dim, c.dim).
+        indices: (nnz, 4) positions of the entries that are not exactly zero.
+        values: (nnz,) float64.
+        residual: largest violation of equivariance, relative to the generators.
+    """
+
+    shape: tuple[int, int, int, int]
+    indices: NDArray[np.int64]
+    values: Array
+    residual: float
+
+    @cached_property
+    def _dense(self) -> Array:
+        out = np.zeros(self.shape)
+        out[tuple(self.indices.T)] = self.values
+        out.setflags(write=False)
+        return out
+
+    def dense(self) -> Array:
+        """(K, a.dim, b.dim, c.dim), read-only."""
+        return self._dense
+
+
+def intertwiners(a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
+    """Orthonormal basis of Hom(a, b), (N, b.dim, a.dim), for a and b given as (generators, discrete matrices)."""
+    da, db = a[1].shape[-1], b[1].shape[-1]
+    if da * db > UNKNOWNS:
+        raise ValueError(f"Hom of dimensions {da} and {db} has {da * db} unknowns: too many for a dense null space")
+    normal = np.zeros((da * db, da * db))
+    for x, y in [*zip(a[0], b[0], strict=True), *zip(a[1], b[1], strict=True)]:
+        row = np.kron(y, np.eye(da)) - np.kron(np.eye(db), x.T)
+        normal += row.T @ row
+    values, vectors = scipy.linalg.eigh(normal)
+    count = int((values < 1e-9 * max(1.0, values[-1])).sum())
+    return vectors[:, :count].T.reshape(count, db, da)
+
+
+def endomorphisms(generators: Array, discrete: Array) -> Array:
+    """Basis of End(a), (endo, d, d): the identity, then anticommuting complex structures with J J = -1."""
+    d = discrete.shape[-1]
+    both = (generators, discrete)
+    basis = intertwiners(both, both)
+    found = [np.eye(d)]
+    if len(basis) not in (1, 2, 4):
+        raise ValueError(f"matrices are not irreducible over R: End has dimension {len(basis)}")
+    for row in canonical(basis.reshape(len(basis), -1)).reshape(-1, d, d):
+        # What is left of a commuting map beside the earlier ones is antisymmetric and squares to a negative number.
+        left = row - sum(np.vdot(e, row) / d * e for e in found)
+        if (size := np.linalg.norm(left)) > 1e-6 and len(found) < min(len(basis), 3):
+            found.append(left * np.sqrt(d) / size)
+    if len(basis) == 4:
+        found.append(found[1] @ found[2])
+    return np.array(found)
+
+
+def span(rows: Array) -> Array:
+    """Orthonormal basis of the row space of (N, n), rows of order one."""
+    _, sizes, basis = np.linalg.svd(rows, full_matrices=False)
+    return basis[: int((sizes > 1e-8 * sizes.max(initial=1.0)).sum())]
+
+
+def canonical(rows: Array) -> Array:
+    """The orthonormal basis (N, n) of the row space of orthonormal `rows` that depends on the space alone.
+
+    Reduced echelon form, pivots as far left as they go, then Gram-Schmidt in that order; first entries positive.
+    """
+    work = rows.copy()
+    for i in range(len(work)):
+        weights = np.abs(work[i:]).max(axis=0)
+        column = int((weights > 1e-4 * weights.max()).argmax())
+        pivot = i + int(np.abs(work[i:, column]).argmax())
+        work[[i, pivot]] = work[[pivot, i]]
+        work[i] /= work[i, column]
+        others = np.arange(len(work)) != i
+        work[others] -= work[others, column, None] * work[i]
+    for i in range(len(work)):
+        for _ in range(2):  # twice is enough to be orthogonal to the last bit
+            work[i] -= work[:i].T @ (work[:i] @ work[i])
+            work[i] /= np.linalg.norm(work[i])
+        first = work[i][np.abs(work[i]) > 1e-6][0]
+        work[i] *= np.sign(first)
+    return work
+
+
+def clebsch_gordan(a: Irrep, b: Irrep, c: Irrep) -> CG:
+    """See `Group.clebsch_gordan`."""
+    group = a.group
+    expected = group.tensor_product(a, b).get(c, 0) * c.endo
+    shape = (expected, a.dim, b.dim, c.dim)
+    if expected == 0:
+        return CG(shape, np.zeros((0, 4), dtype=np.int64), np.zeros(0), 0.0)
+    rows = group.clebsch_gordan_span(a, b, c)
+    if rows is None:
+        product = tuple(_product(x, y, alg) for x, y, alg in zip(_both(a), _both(b), (True, False), strict=True))
+        maps = intertwiners((product[0], product[1]), _both(c))
+        rows = np.moveaxis(maps.reshape(-1, c.dim, a.dim, b.dim), 1, 3)
+    rows = rows.reshape(len(rows), -1)
+    if len(rows) > 1 or expected > 1:
+        rows = span(rows)
+    if len(rows) != expected:
+        raise ValueError(f"Hom({a} (x) {b}, {c}) has dimension {len(rows)}, its multiplicity says {expected}")
+    if not (expected == 1 and group.fixes_signs):
+        rows = np.concatenate([canonical(part) for part in _swap_parts(rows, a, b, c)])
+    tensors = rows.reshape(shape)
+    tensors *= np.sqrt(c.dim / (tensors**2).sum(axis=(1, 2, 3), keepdims=True))
+    tensors[np.abs(tensors) < CUT] = 0.0
+    residual = _residual(tensors, a, b, c)
+    if residual > TOLERANCE:
+        raise ValueError(f"Clebsch-Gordan tensor {a} (x) {b} -> {c} has residual {residual:.1e}, above {TOLERANCE:.0e}")
+    indices = np.argwhere(tensors)
+    return CG(shape, indices, tensors[tuple(indices.T)], residual)
+
+
+def copies(maps: Array, endo: Array) -> Array:
+    """From a basis of Hom(c, V), (N, V, c) with every endomorphism of c in it, one isometry for each copy of c in V.
+
+    `endo` is (endo, c, c). The images of the N / endo maps returned are orthogonal and span c's isotypic part.
+    """
+    d = endo.shape[-1]
+    left = maps.reshape(len(maps), -1)
+    chosen = []
+    for _ in range(len(maps) // len(endo)):
+        pick = canonical(span(left))[0].reshape(-1, d)
+        pick *= np.sqrt(d) / np.linalg.norm(pick)
+        chosen.append(pick)
+        taken = span(np.array([(p @ e).ravel() for p in chosen for e in endo]))
+        left = left - left @ taken.T @ taken
+    return np.array(chosen).reshape(-1, maps.shape[1], d)
+
+
+def _both(a: Irrep) -> tuple[Array, Array]:
+    return a.generators, a.discrete
+
+
+def _product(x: Array, y: Array, algebra: bool) -> Array:
+    """Matrices of a (x) b: x (x) y for group elements, x (x) 1 + 1 (x) y for generators."""
+    dx, dy = x.shape[-1], y.shape[-1]
+    if algebra:
+        pairs = [np.kron(s, np.eye(dy)) + np.kron(np.eye(dx), t) for s, t in zip(x, y, strict=True)]
+    else:
+        pairs = [np.kron(s, t) for s, t in zip(x, y, strict=True)]
+    return np.array(pairs).reshape(len(x), dx * dy, dx * dy)
+
+
+def _swap_parts(rows: Array, a: Irrep, b: Irrep, c: Irrep) -> list[Array]:
+    """For a = b the symmetric and the antisymmetric part of the space, else the space."""
+    if a != b or len(rows) == 1:
+        return [rows]
+    swapped = rows.reshape(-1, a.dim, b.dim, c.dim).swapaxes(1, 2).reshape(rows.shape)
+    values, vectors = np.linalg.eigh(rows @ swapped.T)
+    return [vectors[:, keep].T @ rows for keep in (values > 0, values <= 0) if keep.any()]
+
+
+def _residual(tensors: Array, a: Irrep, b: Irrep, c: Irrep) -> float:
+    """Largest violation of equivariance over generators and components, relative to the size of the matrices."""
+    worst = 0.0
+    for x, y, z in zip(a.generators, b.generators, c.generators, strict=True):
+        moved = np.einsum("kijm,il->kljm", tensors, x, optimize=True)
+        moved += np.einsum("kijm,jl->kilm", tensors, y, optimize=True)
+        moved -= np.einsum("kijm,nm->kijn", tensors, z, optimize=True)
+        worst = max(worst, np.abs(moved).max() / max(1.0, np.abs(x).max(), np.abs(y).max(), np.abs(z).max()))
+    for x, y, z in list(zip(a.discrete, b.discrete, c.discrete, strict=True))[1:]:
+        moved = np.einsum("kijm,il,jp,mn->klpn", tensors, x, y, z, optimize=True)
+        worst = max(worst, np.abs(moved - tensors).max())
+    return float(worst)

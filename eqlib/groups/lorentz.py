@@ -1,0 +1,233 @@
+"""Lorentz = SO+(1,3), with parity on request, and its double cover SL2C.
+
+Metric (+,-,-,-), raw coordinates (E, px, py, pz). The complex irrep (k,n) = Sym^k (x) conj Sym^n acts on (k+1) x (n+1)
+matrices M by M -> S_k M S_n^dagger (Gelfand, Minlos, Shapiro 1963; labels as in Bogatskiy et al. 2020). (k,k) is real on
+hermitian M; k != n stands for (k,n) + (n,k), the complex matrices as a real space. The boost along z is diagonal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from eqlib.groups.group import Array, Element, Group, Irrep
+from eqlib.groups.intertwiners import span
+from eqlib.groups.planar import turn
+from eqlib.groups.spatial import spin_matrices, su2_clebsch_gordan
+
+Complex = NDArray[np.complex128]
+METRIC = np.diag([1.0, -1.0, -1.0, -1.0])
+LIGHT_CONE = np.array([[1, 0, 0, 1], [1, 0, 0, -1], [0, np.sqrt(2), 0, 0], [0, 0, np.sqrt(2), 0]]) / np.sqrt(2)
+
+
+def _spins(label: str) -> tuple[int, int]:
+    k, n = re.findall(r"\d+", label)
+    return int(k), int(n)
+
+
+def _hermitian(d: int) -> Complex:
+    """(d*d, d, d) orthonormal basis of hermitian matrices: diagonal, then for each pair the real and the imaginary one."""
+    basis = []
+    for i in range(d):
+        basis.append(np.zeros((d, d), dtype=complex))
+        basis[-1][i, i] = 1.0
+    for i in range(d):
+        for j in range(i + 1, d):
+            for value in (1.0, -1j):
+                basis.append(np.zeros((d, d), dtype=complex))
+                basis[-1][i, j], basis[-1][j, i] = value / np.sqrt(2), np.conj(value) / np.sqrt(2)
+    return np.array(basis)
+
+
+class SL2C(Group):
+    """SL(2,C), the double cover: irreps (k,n), k >= n, k + n of either parity. Generators: rotations x y z, boosts x y z."""
+
+    name, dim = "SL2C", 6
+    axis = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2)
+
+    def parse(self, label: str) -> str:
+        match = re.fullmatch(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)", label)
+        if match is None or int(match[1]) < int(match[2]):
+            raise self.bad_label(label, "(k,n) with k >= n, such as (0,0), (1,0), (1,1)")
+        return f"({int(match[1])},{int(match[2])})"
+
+    def labels(self) -> Iterator[str]:
+        yield from (f"({k},{n})" for k, n in _ascending(odd=True))
+
+    def _basis(self, label: str) -> Complex:
+        """The real space inside the complex matrices: (dim, k+1, n+1), an orthonormal basis over R."""
+        k, n = _spins(label)
+        if k == n:
+            return _hermitian(k + 1)
+        units = np.eye((k + 1) * (n + 1)).reshape(-1, k + 1, n + 1)
+        return np.concatenate([units, 1j * units])
+
+    def matrices(self, label: str) -> tuple[Array, Array]:
+        k, n = _spins(label)
+        basis = self._basis(label)
+        left, right = spin_matrices(k), spin_matrices(n)
+        moved = []
+        for factor in (-1j, 1.0):  # rotations exp(-i theta J), boosts exp(eta J)
+            for s, t in zip(factor * left, factor * right, strict=True):
+                moved.append(s @ basis + basis @ t.conj().T)
+        flat = basis.reshape(len(basis), -1)
+        generators = np.einsum("bi,aci->abc", flat.conj(), np.array(moved).reshape(6, len(basis), -1)).real
+        return generators, np.eye(len(basis))[None]
+
+    def vector_rep(self) -> str:
+        return "(1,1)"
+
+    def coordinate_map(self) -> Array:
+        return LIGHT_CONE
+
+    def harmonic(self, degree: int) -> str:
+        return f"({degree},{degree})"
+
+    def endomorphism_basis(self, a: Irrep) -> Array:
+        k, n = _spins(a.label)
+        return np.eye(a.dim)[None] if k == n else np.array([np.eye(a.dim), np.kron(turn(np.pi / 2).round(), np.eye(a.dim // 2))])
+
+    def _constituents(self, a: Irrep) -> list[tuple[int, int, Complex]]:
+        """Irreps of a's complexification: (k, n, map from real components to complex matrices (a.dim, k+1, n+1))."""
+        k, n = _spins(a.label)
+        basis = self._basis(a.label)
+        return [(k, n, basis)] if k == n else [(k, n, basis), (n, k, basis.conj().swapaxes(1, 2))]
+
+    def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for k1, n1, _ in self._constituents(a):
+            for k2, n2, _ in self._constituents(b):
+                for k in range(abs(k1 - k2), k1 + k2 + 1, 2):
+                    for n in range(abs(n1 - n2), n1 + n2 + 1, 2):
+                        if k >= n:  # (k,n) and its conjugate come in pairs: count one of them
+                            found[f"({k},{n})"] = found.get(f"({k},{n})", 0) + 1
+        return found
+
+    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array:
+        k3, n3, basis = self._constituents(c)[0]
+        rows = []
+        for k1, n1, u in self._constituents(a):
+            for k2, n2, v in self._constituents(b):
+                left, right = su2_clebsch_gordan(k1, k2, k3), su2_clebsch_gordan(n1, n2, n3)
+                if left.any() and right.any():
+                    t = np.einsum("akm,bln,klp,mnq,cpq->abc", u, v, left, right, basis.conj(), optimize=True)
+                    if k3 != n3:  # components of c are Re and Im: i times a map is another map
+                        half = t[:, :, : c.dim // 2]
+                        rows += [np.concatenate([half.real, half.imag], -1), np.concatenate([-half.imag, half.real], -1)]
+                    else:
+                        rows += [t.real, t.imag]
+        return np.array(rows)
+
+    def element_of(self, matrices: Array) -> Element:
+        if (worst := np.abs(np.swapaxes(matrices, 1, 2) @ METRIC @ matrices - METRIC).max(initial=0.0)) > 1e-5 * (
+            np.abs(matrices).max(initial=1.0) ** 2
+        ):
+            raise ValueError(f"matrix of {self} must preserve the metric (+,-,-,-): L^T g L differs from g by {worst:.2g}")
+        if (matrices[:, 0, 0] < 0).any():
+            raise ValueError(f"matrix of {self} must not reverse time: its (0, 0) entry is negative")
+        flipped = np.linalg.det(matrices) < 0
+        if flipped.any() and self.components == 1:
+            raise ValueError(f"matrix of {self} must have determinant +1: parity needs Lorentz(parity=True)")
+        # L = h B R: the boost is read off where L sends the time axis, the rotation is what is left.
+        proper = np.where(flipped[:, None, None], METRIC @ matrices, matrices)
+        momentum = proper[:, 1:, 0]
+        size = np.linalg.norm(momentum, axis=1, keepdims=True)
+        rapidity = np.arcsinh(size) * momentum / np.maximum(size, 1e-300)
+        boost = self.element(np.concatenate([np.zeros_like(rapidity), rapidity], axis=1), flipped.astype(np.int64))
+        undo = METRIC @ _boost(momentum) @ METRIC  # the inverse boost
+        u, _, vt = np.linalg.svd((undo @ proper)[:, 1:, 1:])
+        rotvec = Rotation.from_matrix(u @ vt).as_rotvec()
+        return boost * self.element(np.concatenate([rotvec, np.zeros_like(rotvec)], axis=1))
+
+
+class Lorentz(SL2C):
+    """SO+(1,3), irreps (k,n) with k >= n and k + n even; with parity also component 1, (E, p) -> (E, -p).
+
+    With parity, (k,k) comes twice, (k,k)e, a true tensor, and (k,k)o, a pseudo-tensor; "(k,k)" is read as (k,k)e.
+    """
+
+    def __init__(self, parity: bool = False) -> None:
+        super().__init__()
+        self.parity = parity
+        self.name, self.components = ("Lorentz(parity=True)", 2) if parity else ("Lorentz", 1)
+
+    def parse(self, label: str) -> str:
+        match = re.fullmatch(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)([eo]?)", label)
+        grammar = "(k,n) with k >= n and k + n even, such as (0,0), (1,1), (2,0)"
+        grammar += "; (k,k)e and (k,k)o with parity" if self.parity else ""
+        if match is None or int(match[1]) < int(match[2]):
+            raise self.bad_label(label, grammar)
+        k, n = int(match[1]), int(match[2])
+        if (k + n) % 2:
+            raise self.bad_label(label, f"{grammar}; odd k + n belongs to the double cover SL2C")
+        if match[3] and not (self.parity and k == n):
+            raise self.bad_label(label, grammar)
+        return f"({k},{n})" + ((match[3] or "e") if self.parity and k == n else "")
+
+    def labels(self) -> Iterator[str]:
+        for k, n in _ascending(odd=False):
+            yield from (f"({k},{n}){p}" for p in ("eo" if self.parity and k == n else [""]))
+
+    def matrices(self, label: str) -> tuple[Array, Array]:
+        generators, discrete = super().matrices(label)
+        if not self.parity:
+            return generators, discrete
+        k, n = _spins(label)
+        basis = self._basis(label)
+        # P: M -> eps conj(M) eps^-1 turns S into S^{-dagger}: boosts change sign, rotations do not.
+        left, right = (np.fliplr(np.diag((-1.0) ** np.arange(d + 1))) for d in (k, n))
+        moved = left @ basis.conj() @ np.linalg.inv(right)
+        p = np.einsum("bij,cij->bc", basis.conj(), moved).real * (-1.0 if label[-1] == "o" else 1.0)
+        return generators, np.concatenate([discrete, p.round()[None]])
+
+    def harmonic(self, degree: int) -> str:
+        return f"({degree},{degree})" + ("e" if self.parity else "")
+
+    def endomorphism_basis(self, a: Irrep) -> Array:
+        return np.eye(a.dim)[None] if self.parity else super().endomorphism_basis(a)
+
+    def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
+        found = super().product_multiplicities(a, b)
+        if not self.parity:
+            return found
+        split: dict[str, int] = {}
+        for label, n in found.items():
+            k1, k2 = _spins(label)
+            for name in [label] if k1 != k2 else [f"{label}e", f"{label}o"]:
+                if k1 == k2:
+                    rows = self.clebsch_gordan_span(a, b, self.irrep(name))
+                    n = len(span(rows.reshape(len(rows), -1)))
+                if n:
+                    split[name] = n
+        return split
+
+    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array:
+        rows = super().clebsch_gordan_span(a, b, c)
+        if not self.parity:
+            return rows
+        reflected = np.einsum("kijm,il,jp,mn->klpn", rows, a.discrete[1], b.discrete[1], c.discrete[1], optimize=True)
+        return (rows + reflected) / 2
+
+
+def _ascending(odd: bool) -> Iterator[tuple[int, int]]:
+    """(k, n) by real dimension, then k; every total dimension is reached at finite k."""
+    for dim in count(1):
+        for k in range(dim):
+            if dim == (k + 1) ** 2:
+                yield k, k
+            if dim % 2 == 0 and dim // 2 % (k + 1) == 0 and (n := dim // 2 // (k + 1) - 1) < k and (odd or (k + n) % 2 == 0):
+                yield k, n
+
+
+def _boost(momentum: Array) -> Array:
+    """(n, 4, 4) pure boost that takes (1, 0, 0, 0) to (sqrt(1 + p.p), p)."""
+    energy = np.sqrt(1 + (momentum**2).sum(axis=1))
+    out = np.zeros((len(momentum), 4, 4))
+    out[:, 0, 0], out[:, 0, 1:], out[:, 1:, 0] = energy, momentum, momentum
+    out[:, 1:, 1:] = np.eye(3) + momentum[:, :, None] * momentum[:, None, :] / (1 + energy)[:, None, None]
+    return out
