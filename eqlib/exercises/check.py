@@ -1,0 +1,89 @@
+"""What an exercise's check says: exactly "not yet", "right", or what is wrong.
+
+A notebook's checks stand in `eqlib/exercises/nbNN.py`, one function each, decorated with `check`:
+
+    from eqlib.exercises.check import attempt, check, require
+
+    @check(wrong=[0, 3, "two"])                     # answers that must be refused; the tests try each
+    def dimension_of_spin_two(answer):              # an answer that is a value
+        require(answer == 5, f"a rotation irrep of degree l has 2 l + 1 components, not {answer}")
+
+    @check(wrong=[lambda x: x, lambda x: -x])
+    def relu(answer):                               # an answer that is a function
+        require(attempt(answer, -1.0) == 0.0, "it should be zero for negative numbers")
+
+In the notebook the stub's value is `...` (or the stub function's body is), so that the page as committed runs from top
+to bottom and prints "not yet":
+
+    answer = ...
+    nb06.dimension_of_spin_two(answer)
+
+The worked solution is a ```python fence inside `<details><summary>Solution</summary>`; it ends with the same call, and
+`tests/test_exercises.py` runs it and wants "right".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class NotYet(Exception):
+    """The stub has not been filled in."""
+
+
+class Wrong(Exception):
+    """The answer is wrong; the message says what and, where it can, why."""
+
+
+class Check:
+    """A check that a notebook calls: prints its verdict on the answer, and never raises."""
+
+    def __init__(self, judge: Callable[..., None], wrong: Sequence[Any]) -> None:
+        self.judge, self.wrong = judge, wrong
+        self.name, self.__doc__ = judge.__name__, judge.__doc__
+
+    def __call__(self, answer: Any) -> None:
+        print(self.verdict(answer))
+
+    def verdict(self, answer: Any) -> str:
+        """ "not yet", "right" or what is wrong."""
+        try:
+            if _is_stub(answer):
+                raise NotYet
+            self.judge(answer)
+        except NotYet:
+            return "not yet"
+        except Wrong as reason:
+            return str(reason)
+        except Exception as error:  # whatever a reader hands in, the page goes on
+            return f"the check could not use this answer: {type(error).__name__}: {error}"
+        return "right"
+
+
+def check(wrong: Sequence[Any]) -> Callable[[Callable[..., None]], Check]:
+    """Make a judge (a function of the answer that raises through `require`) into a Check."""
+    return lambda judge: Check(judge, wrong)
+
+
+def require(condition: Any, reason: str) -> None:
+    """Unless the condition holds, the verdict is `reason`."""
+    if not condition:
+        raise Wrong(reason)
+
+
+def attempt(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """The reader's function at these arguments; a stub's value means "not yet", an exception is reported as wrong."""
+    if not callable(function):
+        raise Wrong(f"a function is wanted, this is a {type(function).__name__}")
+    try:
+        result = function(*arguments, **named)
+    except Exception as error:
+        raise Wrong(f"your function raises {type(error).__name__}: {error}") from error
+    if _is_stub(result):
+        raise NotYet
+    return result
+
+
+def _is_stub(value: Any) -> bool:
+    return value is None or value is ...

@@ -1,0 +1,140 @@
+"""A slider that redraws a picture, and `show` for pictures that stand still. Both carry alt text.
+
+    from eqlib import viz
+
+    def plot_filter(angle):                     # pure: a number -> PIL image, PNG bytes or matplotlib figure
+        return viz.picture(rotated(angle), size=256)
+
+    viz.slider(plot_filter, name="filter angle", start=0, stop=360, step=5, value=30,
+               text=lambda angle: f"largest response at {peak(angle):.0f}°",
+               alt="A filter with three-fold symmetry, turned by 30 degrees")
+    viz.show(viz.picture(array), alt="What a reader who cannot see it needs to know")
+
+One output holds the widget, a PNG and a line of text. Where a kernel runs, the page shows the widget; where none runs,
+it shows the PNG (`tools/refresh.py` drops the widget from the committed file), so the page teaches in both.
+The line of text, which has the slider's range and `text(value)`, is compared by nbval like any other output.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import traitlets
+from IPython.display import display
+from PIL import Image
+
+from eqlib.viz.picture import png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    Drawing = Image.Image | Figure | bytes
+
+
+def encode(drawing: Drawing, dpi: int = 100) -> bytes:
+    """PNG bytes of a PIL image, a matplotlib figure (which is then closed) or PNG bytes."""
+    if isinstance(drawing, bytes):
+        return drawing
+    if isinstance(drawing, Image.Image):
+        return png(drawing)
+    if hasattr(drawing, "savefig"):
+        buffer = io.BytesIO()
+        drawing.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        if "matplotlib.pyplot" in sys.modules:  # otherwise the figure never was in pyplot's list
+            sys.modules["matplotlib.pyplot"].close(drawing)
+        return buffer.getvalue()
+    raise ValueError(f"drawing must be a PIL image, a matplotlib figure or PNG bytes, got {type(drawing).__name__}")
+
+
+def _checked_alt(alt: str) -> str:
+    if not isinstance(alt, str) or len(alt.split()) < 3:
+        raise ValueError(f"alt must say in words what the picture shows, got {alt!r}")
+    return alt
+
+
+def show(drawing: Drawing, alt: str, dpi: int = 100) -> None:
+    """Display a picture that stands still. The alt text is also the output's plain text."""
+    bundle = {"image/png": encode(drawing, dpi), "text/plain": _checked_alt(alt)}
+    display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+class Picture(ipywidgets.Image):
+    """`ipywidgets.Image` whose tooltip works as alt text.
+
+    The browser side sets an element's title only where its description is empty, and Image has none at all.
+    """
+
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+def build(
+    plot: Callable[[float], Drawing],
+    *,
+    name: str,
+    start: float,
+    stop: float,
+    step: float,
+    value: float,
+    alt: str,
+    text: Callable[[float], str] | None = None,
+    unit: str = "°",
+) -> ipywidgets.VBox:
+    """Slider, picture and line of text, joined by one `observe`; its three children, in this order."""
+    if not start <= value <= stop or step <= 0:
+        raise ValueError(f"value must lie in start..stop and step be positive, got {value}, {start}..{stop}, {step}")
+
+    def line(now: float) -> str:
+        return f"{name} = {now:g}{unit}" + (f": {text(now)}" if text is not None else "")
+
+    control = ipywidgets.FloatSlider(
+        value=value, min=start, max=stop, step=step, description=name, readout_format="g",
+        style={"description_width": "initial"}, layout={"width": "min(100%, 32rem)"},
+    )  # fmt: skip
+    shown = Picture(value=encode(plot(value)), format="png", tooltip=_checked_alt(alt), layout={"max_width": "100%"})
+    below = ipywidgets.HTML(html.escape(line(value)))
+
+    def redraw(change: dict[str, Any]) -> None:
+        shown.value = encode(plot(change["new"]))
+        below.value = html.escape(line(change["new"]))
+
+    control.observe(redraw, names="value")
+    return ipywidgets.VBox([control, shown, below], layout={"align_items": "flex-start"})
+
+
+def slider(
+    plot: Callable[[float], Drawing],
+    *,
+    name: str,
+    start: float,
+    stop: float,
+    step: float,
+    value: float,
+    alt: str,
+    text: Callable[[float], str] | None = None,
+    unit: str = "°",
+) -> None:
+    """Display a slider that redraws `plot(value)`, a pure function of one number.
+
+    Args:
+        plot: number -> PIL image, PNG bytes or matplotlib figure (a figure is slow: about 50 ms).
+        name: the slider's description, and what its number is called.
+        start, stop, step, value: its range, its step for an arrow key, and where it begins.
+        alt: what the picture shows, at `value`.
+        text: number -> the number that matters, for the line under the picture.
+        unit: printed after the number.
+    """
+    box = build(
+        plot, name=name, start=start, stop=stop, step=step, value=value, alt=alt, text=text, unit=unit
+    )  # fmt: skip
+    line = html.unescape(box.children[2].value)
+    bundle = {
+        "application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": box.model_id},
+        "image/png": box.children[1].value,
+        "text/plain": f"[slider from {start:g} to {stop:g}{unit}] {line}",
+    }
+    display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)

@@ -1,0 +1,181 @@
+"""What of a notebook's outputs is committed, and when two outputs are the same: used by `refresh.py` and by the tests.
+
+Texts are compared exactly, pictures by eye: `look_alike`. All functions take and give base64 PNGs as they stand in the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from nbformat import NotebookNode
+from PIL import Image, ImageFilter
+
+PICTURE_BYTES = 60_000
+WIDGET = "application/vnd.jupyter.widget-view+json"
+IGNORE_TAG, IGNORE_COMMENT = "nbval-ignore-output", "# NBVAL_IGNORE_OUTPUT"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def decode(png: str) -> Image.Image:
+    """PIL picture from the base64 text in a notebook, on white."""
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def small(png: str) -> str:
+    """The picture with at most 256 colours, as base64 text; fewer colours where that is still above the limit."""
+    image = decode(png)
+    for colours in (256, 64, 24):
+        buffer = io.BytesIO()
+        image.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        if buffer.tell() <= PICTURE_BYTES:
+            break
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def look_alike(old: str, new: str) -> bool:
+    """Whether two pictures (base64 PNG) look the same: one size, and after a slight blur hardly a pixel that differs.
+
+    Half a pixel of antialiasing passes; a line moved by three pixels, a changed digit or a flipped sign does not.
+    """
+    a, b = decode(old), decode(new)
+    if a.size != b.size:
+        return False
+    blurred = [np.asarray(image.filter(ImageFilter.BoxBlur(1)), dtype=np.int16) for image in (a, b)]
+    difference = np.abs(blurred[0] - blurred[1]).max(axis=-1)
+    return bool((difference > 40).mean() < 5e-4 and difference.mean() < 3.0)
+
+
+def ignored(cell: NotebookNode) -> bool:
+    """Whether nbval is told not to compare this cell's output."""
+    return IGNORE_TAG in cell.metadata.get("tags", []) or IGNORE_COMMENT in cell.source
+
+
+def texts(outputs: list[NotebookNode]) -> list[str]:
+    """Everything that nbval compares, as a list of strings."""
+    found = []
+    for output in coalesced(outputs):
+        if output.output_type == "stream":
+            found.append(f"{output.name}: {output.text}")
+        elif output.output_type == "error":
+            found.append(f"{output.ename}: {output.evalue}")
+        else:
+            found += [
+                f"{kind}: {text}" for kind, text in sorted(output.data.items()) if kind not in (WIDGET, "image/png")
+            ]
+    return found
+
+
+def pictures(outputs: list[NotebookNode]) -> list[str]:
+    """The PNGs of these outputs, base64."""
+    return [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+
+
+def coalesced(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Neighbouring pieces of one stream joined: how a print is cut into pieces is a matter of timing."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1] = NotebookNode(joined[-1], text=joined[-1].text + output.text)
+        else:
+            joined.append(output)
+    return joined
+
+
+def private(text: str, folder: Path) -> str | None:
+    """What in this text belongs to the machine rather than to the lesson: a path, the host's name, an address."""
+    root = folder.resolve().parent
+    for word in (str(root), str(Path.home()) + os.sep, sys.prefix, tempfile.gettempdir() + os.sep):
+        if len(word) > 2 and word in text:
+            return f"an absolute path ({word})"
+    host = socket.gethostname()
+    if len(host) > 3 and re.search(rf"\b{re.escape(host)}\b", text) and host != "localhost":
+        return f"this machine's name ({host})"
+    if address := re.search(r"\b0x[0-9a-f]{8,}\b", text):
+        return f"an address in memory ({address[0]})"
+    return None
+
+
+def clean_output(output: NotebookNode, ignore: bool) -> NotebookNode | None:
+    """An output as it is committed; None for a bare widget (a progress bar) whose text nobody compares."""
+    if output.output_type not in ("display_data", "execute_result"):
+        return output
+    data = {kind: value for kind, value in output.data.items() if kind != WIDGET}
+    if WIDGET in output.data and ignore and "image/png" not in data:
+        return None
+    if "image/png" in data:
+        data["image/png"] = small(data["image/png"])
+    about = {
+        key: output.metadata.get("image/png", {})[key]
+        for key in ("alt",)
+        if key in output.metadata.get("image/png", {})
+    }
+    metadata = {"image/png": about} if about else {}
+    return NotebookNode(output, data=NotebookNode(data), metadata=nbformat.from_dict(metadata))
+
+
+def refusals(cell: NotebookNode, folder: Path) -> list[str]:
+    """Why a cell's output must not be committed."""
+    found = []
+    for output in cell.outputs:
+        if output.output_type == "error":
+            found.append(f"raises {output.ename}: {output.evalue}")
+        if output.get("name") == "stderr":
+            found.append(f"writes to stderr: {output.text.strip()[:200]}")
+    for text in texts(cell.outputs):
+        if reason := private(text, folder):
+            found.append(f"prints {reason}")
+    for png in pictures(cell.outputs):
+        if (size := len(base64.b64decode(png))) > PICTURE_BYTES:
+            found.append(f"has a picture of {size // 1000} kB, more than {PICTURE_BYTES // 1000}")
+    return found
+
+
+def normalise(notebook: NotebookNode) -> None:
+    """Metadata, cell ids and execution counts that follow from the notebook's text alone."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen: set[str] = set()
+    count = 0
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
+        salt = 0
+        while (name := hashlib.sha256(f"{cell.cell_type}{salt}{cell.source}".encode()).hexdigest()[:8]) in seen:
+            salt += 1
+        seen.add(name)
+        cell.id = name
+        if cell.cell_type == "code":
+            count += 1
+            if cell.execution_count is not None:
+                cell.execution_count = count
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = cell.execution_count
+
+
+def compare(cell: NotebookNode, old: list[NotebookNode], number: int) -> list[str]:
+    """How a cell's new outputs differ from the old ones: texts exactly, pictures by eye."""
+    if ignored(cell):
+        return []
+    found = []
+    if texts(cell.outputs) != texts(old):
+        found.append(f"cell {number}: text {texts(cell.outputs)} instead of {texts(old)}")
+    before, after = pictures(old), pictures(cell.outputs)
+    if len(before) != len(after):
+        found.append(f"cell {number}: {len(after)} pictures instead of {len(before)}")
+    for place, (one, other) in enumerate(zip(before, after, strict=False)):
+        if not look_alike(one, small(other)):
+            found.append(f"cell {number}: picture {place + 1} looks different")
+    return found
