@@ -122,6 +122,15 @@ class Group(ABC):
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Caches stay behind: they point back to the group and are found again."""
+        derived = {name for kind in type(self).__mro__ for name, x in vars(kind).items() if isinstance(x, cached_property)}
+        kept = {k: v for k, v in self.__dict__.items() if k not in derived}
+        return {**kept, "_irreps": {}, "_products": {}}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Group:
+        return self  # immutable but for its caches
+
     @property
     def trivial(self) -> Irrep:
         """The one-dimensional irrep on which every element is 1."""
@@ -188,6 +197,15 @@ class Group(ABC):
     def coordinates(self) -> Array:
         """Orthogonal Q (v, v) with: components of `vector` = Q x for raw coordinates x."""
         return self.coordinate_map()
+
+    @cached_property
+    def metric(self) -> Array:
+        """The invariant form of the ambient group's vector, (v, v), scaled so that axis.axis = 1."""
+        if self.axis is None:
+            return self.ambient.metric if self.ambient != self else np.eye(self.vector.dim)
+        vector = self.vector.blocks[0][1]
+        form = self.clebsch_gordan(vector, vector, self.trivial).dense()[0, :, :, 0]
+        return form / (self.axis @ form @ self.axis)
 
     @cached_property
     def embedding(self) -> Any:
@@ -292,6 +310,12 @@ class Irrep:
 
     def __hash__(self) -> int:
         return hash((self.group, self.label))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Irrep, (self.group, self.label)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Irrep:
+        return self
 
     @cached_property
     def _matrices(self) -> tuple[Array, Array]:

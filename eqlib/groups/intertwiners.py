@@ -144,6 +144,8 @@ def copies(maps: Array, endo: Array) -> Array:
     `endo` is (endo, c, c). The images of the N / endo maps returned are orthogonal and span c's isotypic part.
     """
     d = endo.shape[-1]
+    if len(maps) == 0:
+        return maps
     left = maps.reshape(len(maps), -1)
     chosen = []
     for _ in range(len(maps) // len(endo)):

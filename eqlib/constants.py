@@ -1,0 +1,31 @@
+"""Constants of a module, kept in float64 and recast whenever the module's dtype or device changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Constants(torch.nn.Module):
+    """A module with exact constants: `model.double()` gives them to float64, also where the model was built in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._exact: dict[str, Tensor] = {}
+
+    def constant(self, name: str, array: NDArray[np.float64]) -> None:
+        """Register a constant; `self.<name>` is a buffer in the module's dtype that no state dict holds."""
+        self._exact[name] = torch.tensor(np.asarray(array), dtype=torch.float64, device="cpu")
+        self.register_buffer(name, self._exact[name].to(torch.get_default_dtype()), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        for name, exact in self._exact.items():
+            cast: Any = self._buffers[name]
+            self._buffers[name] = exact.to(device=cast.device, dtype=cast.dtype)
+        return self

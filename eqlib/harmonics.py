@@ -1,0 +1,175 @@
+"""x -> irreps and R -> irrep matrices, by one recursion for every group, differentiable.
+
+Y_J ~ C(J-1, 1 -> J) (Y_{J-1} (x) x) is a polynomial in x, so gradients are finite everywhere; D_J = C^T (D_{J-1} (x) D_1) C.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import gamma
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eqlib.constants import Constants
+from eqlib.groups import Group, Irrep, Rep, restrict
+
+NORMALIZATIONS = ("component", "norm", "integral")
+
+
+@lru_cache(maxsize=256)
+def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
+    """The recursion's tensors for J = 1 ... degree, (d_{J-1}, v, d_J), scaled so that |Y_J(axis)| = 1, of an ambient group."""
+    if group.axis is None:
+        raise ValueError(f"{group} has no harmonics: it is no ambient group and names none")
+    value, found = np.ones(1), []
+    for j in range(1, degree + 1):
+        names = group.harmonic(j - 1), group.vector.blocks[0][1], group.harmonic(j)
+        cg = group.clebsch_gordan(*names)
+        if cg.shape[0] != 1:
+            raise ValueError(f"harmonics of {group} are not unique: {names} has {cg.shape[0]} Clebsch-Gordan tensors")
+        value = np.einsum("i,j,ijk->k", value, group.axis, cg.dense()[0])
+        scale = np.sign(value[np.abs(value) > 1e-9 * np.abs(value).max()][0]) / np.linalg.norm(value)
+        value = value * scale
+        found.append(cg.dense()[0] * scale)
+    return tuple(found)
+
+
+def rep(group: Group, degree: int) -> Rep:
+    """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group."""
+    return Rep(group, tuple(block for j in range(degree + 1) for block in _restricted(group, j)[0].blocks))
+
+
+@lru_cache(maxsize=1024)
+def _restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
+    ambient = group.ambient
+    return restrict(ambient.rep([(1, ambient.harmonic(degree))]), group, None if ambient == group else group.embedding)
+
+
+class Harmonics(Constants):
+    """Harmonics of degrees 0 ... degree, (..., v) -> (..., rep(group, degree).dim), x in components of `group.vector`.
+
+    With `normalize` x is divided by s = ((x.x)^2 + mu^4)^(1/4) first: mu = 0 gives the unit vector, mu > 0 (the data's own
+    scale) keeps everything finite for every group, null and space-like x included. Degree J then has, on the unit sphere,
+    |Y|^2 = dim ("component"), 1 ("norm"), or integral |Y_i|^2 = 1 ("integral", compact groups).
+
+    Raises ValueError for a wrong last axis, and for space-like or null x where normalize=True and mu = 0.
+    """
+
+    def __init__(
+        self, group: Group, degree: int, normalize: bool = True, normalization: str = "component", mu: float = 0.0
+    ) -> None:
+        super().__init__()
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(f"normalization must be one of {NORMALIZATIONS}, got {normalization!r}")
+        if not isinstance(degree, int) or degree < 0:
+            raise ValueError(f"degree must be an integer >= 0, got {degree!r}")
+        if mu < 0:
+            raise ValueError(f"mu must not be negative, got {mu}")
+        ambient = group.ambient
+        if normalization == "integral" and not ambient.compact:
+            raise ValueError(f"the unit sphere of {ambient} is not compact: normalization='integral' does not exist")
+        self.group, self.degree, self.normalize, self.mu = group, degree, normalize, mu
+        self.size = ambient.vector.dim
+        self.rep = rep(group, degree)
+        # Area of the unit sphere in n dimensions.
+        area = 2 * np.pi ** (self.size / 2) / gamma(self.size / 2)
+        self.constant("metric", ambient.metric)
+        self.constant("turn", ambient.coordinates @ group.coordinates.T)
+        self.compact = ambient.compact
+        for j, tensor in enumerate(steps(ambient, degree), start=1):
+            self.constant(f"step_{j}", tensor)
+        for j in range(degree + 1):
+            q = _restricted(group, j)[1]
+            weight = {"component": np.sqrt(len(q)), "norm": 1.0, "integral": np.sqrt(len(q) / area)}[normalization]
+            self.constant(f"basis_{j}", q * weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1:] != (self.size,):
+            raise ValueError(f"x must have last axis {self.size} (components of {self.group}.vector), got {tuple(x.shape)}")
+        x = x @ self.turn.T
+        if self.normalize:
+            x = x / self.scale(x)
+        y, out = torch.ones_like(x[..., :1]), []
+        for j in range(self.degree + 1):
+            if j:
+                y = torch.einsum("...i,...j,ijk->...k", y, x, getattr(self, f"step_{j}"))
+            out.append(y @ getattr(self, f"basis_{j}"))
+        return torch.cat(out, dim=-1)
+
+    def scale(self, x: Tensor) -> Tensor:
+        """s of x (..., v) in ambient components, (..., 1); 1 at the zero vector, where no direction exists."""
+        square = torch.einsum("...i,ij,...j->...", x, self.metric, x)[..., None]
+        if self.mu > 0:
+            return (square**2 + self.mu**4) ** 0.25
+        if not self.compact and not torch.compiler.is_compiling() and ((square <= 0) & (x != 0).any(-1, True)).any():
+            raise ValueError("x must be time-like (x.x > 0) where normalize=True and mu = 0; give mu > 0 for all x")
+        return torch.where(square > 0, square, 1.0).sqrt()
+
+
+def harmonics(
+    group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component"
+) -> Tensor:
+    """`Harmonics` as a function: (..., v) -> (..., rep(group, degree).dim). Keep the module where speed matters."""
+    if not torch.is_floating_point(x):
+        raise ValueError(f"x must be a floating point tensor, got {x.dtype}")
+    return Harmonics(group, degree, normalize, normalization).to(x)(x)
+
+
+@lru_cache(maxsize=1024)
+def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
+    """Steps (a, v, c), C(a, v -> c), v in the vector, that lead from the trivial irrep to this one, shortest first.
+
+    Its length is the irrep's level. ValueError where products of the vector do not reach it (odd irreps of SL2C).
+    """
+    group = irrep.group
+    vectors = list(dict.fromkeys(v for _, v in group.vector.blocks))
+    reached: dict[Irrep, tuple[tuple[Irrep, Irrep, Irrep], ...]] = {group.trivial: ()}
+    frontier = [group.trivial]
+    while irrep not in reached and frontier and len(reached) < 400:
+        found = []
+        for a in frontier:
+            for v in vectors:
+                for c in group.tensor_product(a, v):
+                    if c not in reached:
+                        reached[c] = (*reached[a], (a, v, c))
+                        found.append(c)
+        frontier = found
+    if irrep not in reached:
+        raise ValueError(f"no product of vectors of {group} holds {irrep.label}")
+    return reached[irrep]
+
+
+def matrices(rep: Rep, vectors: Tensor) -> Tensor:
+    """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v) in components of `group.vector`.
+
+    Batched and differentiable, also at the identity and at half turns; Wigner's D for O(3). Raises ValueError for a wrong
+    shape or an irrep that no product of vectors holds.
+    """
+    group = rep.group
+    v = group.vector.dim
+    if vectors.ndim != 3 or vectors.shape[1:] != (v, v):
+        raise ValueError(f"matrices of {group}.vector have shape (n, {v}, {v}), got {tuple(vectors.shape)}")
+    known: dict[Irrep, Tensor] = {group.trivial: vectors.new_ones(len(vectors), 1, 1)}
+    for (_, a), where in zip(group.vector.blocks, group.vector.slices, strict=True):
+        here = slice(where.start, where.start + a.dim)
+        known.setdefault(a, vectors[:, here, here])
+    for _, irrep in rep.blocks:
+        for a, b, c in path(irrep):
+            if c not in known:
+                tensor = torch.tensor(group.clebsch_gordan(a, b, c).dense()[0]).to(vectors)
+                half = torch.einsum("nia,ijc->najc", known[a], tensor)
+                known[c] = torch.einsum("njb,najc,abd->ncd", known[b], half, tensor)
+    out = vectors.new_zeros(len(vectors), rep.dim, rep.dim)
+    blocks = [known[a] for mul, a in rep.blocks for _ in range(mul)]
+    start = 0
+    for block in blocks:
+        stop = start + block.shape[-1]
+        out[:, start:stop, start:stop] = block
+        start = stop
+    return out
+
+
+

@@ -1,0 +1,96 @@
+"""Steerable kernels: K(g r) = rho_out(g) K(r) rho_in(g)^-1, from harmonics and Clebsch-Gordan tensors.
+
+The angular part of such a kernel is a combination of Hom_H(in (x) Y_J, out) over the degrees J of the ambient group's
+harmonics (Wigner-Eckart for steerable kernels: Lang and Weiler 2021, Theorem 4.1).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eqlib.constants import Constants
+from eqlib.groups import Irrep, Rep
+from eqlib.harmonics import Harmonics, _restricted, path
+
+
+@lru_cache(maxsize=4096)
+def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
+    """Basis of Hom(a (x) Y_J, b) for J = degree, (N, b.dim, a.dim, dim Y_J), Y_J restricted as in `harmonics.rep`."""
+    group = a.group
+    inside = _restricted(group, degree)[0]
+    found = []
+    for (_, h), where in zip(inside.blocks, inside.slices, strict=True):
+        cg = group.clebsch_gordan(a, h, b)
+        placed = np.zeros((cg.shape[0], b.dim, a.dim, inside.dim))
+        placed[..., where] = cg.dense().transpose(0, 3, 1, 2)
+        found.append(placed)
+    return np.concatenate(found)
+
+
+def level(a: Irrep) -> int:
+    """How many vectors must be multiplied to hold the irrep: l for O(3)'s tensors, m for O(2)."""
+    return len(path(a))
+
+
+class SteerableKernel(Constants):
+    """Every steerable kernel with harmonics of degree <= `degree`, for one radial profile.
+
+    Args:
+        rep_in, rep_out: what the kernel maps between.
+        degree: highest harmonic degree.
+        mu: scale of the harmonics' argument, see `eqlib.harmonics.Harmonics`.
+
+    Attributes:
+        basis_size: number of angular elements, all channels counted; the weights' last axis. Order: output block, input
+            block, then (mul_out, mul_in, element).
+    """
+
+    def __init__(self, rep_in: Rep, rep_out: Rep, degree: int, mu: float = 0.0) -> None:
+        super().__init__()
+        if rep_in.group != rep_out.group:
+            raise ValueError(f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}: one layer has one group")
+        self.rep_in, self.rep_out, self.degree = rep_in, rep_out, degree
+        self.harmonics = Harmonics(rep_in.group, degree, mu=mu, normalization="norm")
+        self._counts: list[list[int]] = []
+        for i, (_, b) in enumerate(rep_out.blocks):
+            counts = []
+            for j, (_, a) in enumerate(rep_in.blocks):
+                basis = [angular_basis(a, b, degree) for degree in range(degree + 1)]
+                total = sum(len(x) for x in basis)
+                placed = np.zeros((total, b.dim, a.dim, self.harmonics.rep.dim))
+                row = column = 0
+                for x in basis:
+                    placed[row : row + len(x), ..., column : column + x.shape[-1]] = x
+                    row, column = row + len(x), column + x.shape[-1]
+                self.constant(f"basis_{i}_{j}", placed)
+                counts.append(total)
+            self._counts.append(counts)
+        self.basis_size = sum(
+            mul_out * mul_in * n
+            for (mul_out, _), counts in zip(rep_out.blocks, self._counts, strict=True)
+            for (mul_in, _), n in zip(rep_in.blocks, counts, strict=True)
+        )
+
+    def forward(self, r: Tensor, weights: Tensor) -> Tensor:
+        """Kernel at r (..., v), components of `group.vector`, for weights (..., basis_size): (..., out.dim, in.dim)."""
+        if weights.shape[-1:] != (self.basis_size,):
+            raise ValueError(f"weights must have last axis {self.basis_size}, got {tuple(weights.shape)}")
+        y = self.harmonics(r)
+        shape = torch.broadcast_shapes(y.shape[:-1], weights.shape[:-1])
+        rows, start = [], 0
+        for i, (mul_out, b) in enumerate(self.rep_out.blocks):
+            row = []
+            for j, (mul_in, a) in enumerate(self.rep_in.blocks):
+                stop = start + mul_out * mul_in * self._counts[i][j]
+                w = weights[..., start:stop].unflatten(-1, (mul_out, mul_in, self._counts[i][j]))
+                start = stop
+                elements = torch.einsum("nbay,...y->...nba", getattr(self, f"basis_{i}_{j}"), y)
+                block = torch.einsum("...uvn,...nba->...ubva", w, elements)
+                row.append(block.reshape(*block.shape[:-4], mul_out * b.dim, mul_in * a.dim).expand(*shape, -1, -1))
+            rows.append(torch.cat(row, dim=-1))
+        return torch.cat(rows, dim=-2)

@@ -1,0 +1,49 @@
+"""What the layers share: checks at the door, blocks of a feature axis, invariant forms."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eqlib.groups import Irrep, Rep
+
+
+def same_group(**reps: Rep) -> None:
+    """ValueError unless all reps are of one group."""
+    names = {name: rep.group for name, rep in reps.items()}
+    if len(set(names.values())) > 1:
+        listed = ", ".join(f"{name} of {group}" for name, group in names.items())
+        raise ValueError(f"one layer has one group, got {listed}")
+
+
+def check_axis(name: str, x: Tensor, rep: Rep, axis: int) -> None:
+    """ValueError unless x has rep.dim entries along `axis`."""
+    if not -x.ndim <= axis < x.ndim or x.shape[axis] != rep.dim:
+        raise ValueError(f"{name} must have {rep.dim} entries on axis {axis} for rep {rep!r}, got {tuple(x.shape)}")
+
+
+def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
+    """Blocks of x as views (..., mul, d, ...), mul at `axis` and d behind it; `axis` not negative."""
+    return [
+        x.narrow(axis, where.start, where.stop - where.start).unflatten(axis, (mul, a.dim))
+        for (mul, a), where in zip(rep.blocks, rep.slices, strict=True)
+    ]
+
+
+@lru_cache(maxsize=1024)
+def forms(a: Irrep) -> NDArray[np.float64]:
+    """The symmetric part of Hom(a (x) a, 1) as matrices (n, d, d) with eigenvalues +-1; for a compact group the identity."""
+    tensors = a.group.clebsch_gordan(a, a, a.group.trivial).dense()[..., 0] * np.sqrt(a.dim)
+    return tensors[[bool(np.allclose(t, t.T, atol=1e-9)) for t in tensors]]
+
+
+def squares(v: Tensor, form: Tensor | None, axis: int) -> Tensor:
+    """v.v for every invariant form, for v with components on `axis`: that axis becomes the forms. None is the identity."""
+    if form is None:
+        return (v * v).sum(axis, keepdim=True)
+    v = v.movedim(axis, -1)
+    return torch.einsum("...i,nij,...j->...n", v, form, v).movedim(-1, axis)

@@ -1,0 +1,147 @@
+"""The linear maps that Schur's lemma leaves, and products of two features."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqlib.constants import Constants
+from eqlib.groups import Rep, copies
+from eqlib.nn.blocks import check_axis, same_group, split
+
+
+class Linear(Constants):
+    """The equivariant linear map (..., rep_in.dim) -> (..., rep_out.dim): copies of one irrep are mixed, no others.
+
+    It has sum mul_in * mul_out * endo weights (Schur), and with `bias` one number for each trivial copy of the output.
+    `axis` is the feature axis (1 for images).
+    """
+
+    def __init__(self, rep_in: Rep, rep_out: Rep, bias: bool = True, axis: int = -1) -> None:
+        super().__init__()
+        same_group(rep_in=rep_in, rep_out=rep_out)
+        self.rep_in, self.rep_out, self.axis = rep_in, rep_out, axis
+        trivial = rep_in.group.trivial
+        weights, self._plan = [], []
+        start = 0
+        for i, (mul_out, b) in enumerate(rep_out.blocks):
+            sources = [j for j, (_, a) in enumerate(rep_in.blocks) if a == b]
+            fan = sum(rep_in.blocks[j][0] for j in sources)
+            self.constant(f"endo_{i}", b.endomorphisms)
+            count = mul_out * fan * b.endo
+            weights.append(torch.randn(count) / max(1, fan * b.endo) ** 0.5)
+            self._plan.append((sources, fan, slice(start, start + count)))
+            start += count
+        self.weight = torch.nn.Parameter(torch.cat(weights) if weights else torch.zeros(0))
+        biased = sum(mul for mul, b in rep_out.blocks if b == trivial) if bias else 0
+        self.bias = torch.nn.Parameter(torch.zeros(biased)) if biased else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_axis("x", x, self.rep_in, self.axis)
+        x = x.movedim(self.axis, -1)
+        parts = split(x, self.rep_in, x.ndim - 1)
+        out, bias = [], 0
+        for i, (mul, b) in enumerate(self.rep_out.blocks):
+            sources, fan, where = self._plan[i]
+            if fan == 0:
+                y = x.new_zeros(*x.shape[:-1], mul * b.dim)
+            else:
+                inputs = parts[sources[0]] if len(sources) == 1 else torch.cat([parts[j] for j in sources], dim=-2)
+                w = self.weight[where].view(mul, fan, b.endo)
+                if b.endo == 1:
+                    y = (w[..., 0] @ inputs).flatten(-2)
+                else:
+                    full = torch.einsum("uve,eij->uivj", w, getattr(self, f"endo_{i}")).reshape(mul * b.dim, -1)
+                    y = inputs.flatten(-2) @ full.T
+            if self.bias is not None and b == self.rep_out.group.trivial:
+                y = y + self.bias[bias : bias + mul]
+                bias += mul
+            out.append(y)
+        return torch.cat(out, dim=-1).movedim(-1, self.axis)
+
+
+class TensorProduct(Constants):
+    """The equivariant bilinear map (..., rep_a.dim), (..., rep_b.dim) -> (..., rep_out.dim) over every allowed path.
+
+    A path is (block of a, block of b, block of rep_out, k) with k over Hom(a (x) b, c).
+
+    Args:
+        weights: "shared" (a parameter), "external" (given in forward, last axis `weight_numel`), or None: no weights, and the
+            blocks of rep_out name the irreps to keep; `rep_out` becomes every copy of them in rep_a (x) rep_b, an isometry.
+        depthwise: channels of a are not mixed: a path joins blocks with mul_out = mul_a and has K * mul_a * mul_b weights.
+    """
+
+    def __init__(
+        self, rep_a: Rep, rep_b: Rep, rep_out: Rep, weights: str | None = "shared", depthwise: bool = False
+    ) -> None:
+        super().__init__()
+        same_group(rep_a=rep_a, rep_b=rep_b, rep_out=rep_out)
+        if weights not in ("shared", "external", None):
+            raise ValueError(f'weights must be "shared", "external" or None, got {weights!r}')
+        if weights is None and depthwise:
+            raise ValueError("depthwise needs weights: give weights='shared' or 'external'")
+        self.rep_a, self.rep_b, self.mode, self.depthwise = rep_a, rep_b, weights, depthwise
+        group = rep_a.group
+        self._paths: list[tuple[int, int, int, tuple[int, ...], slice]] = []
+        kept: list[tuple[int, object]] = []
+        start = 0
+        for o, (mul, c) in enumerate(rep_out.blocks):
+            for i, (u, a) in enumerate(rep_a.blocks):
+                for j, (v, b) in enumerate(rep_b.blocks):
+                    cg = group.clebsch_gordan(a, b, c)
+                    k = cg.shape[0]
+                    if k == 0 or (depthwise and mul != u):
+                        continue
+                    tensor = cg.dense()
+                    if weights is None:
+                        maps = copies(tensor.reshape(k, a.dim * b.dim, c.dim), c.endomorphisms)
+                        tensor = maps.reshape(-1, a.dim, b.dim, c.dim)
+                        kept.append((len(tensor) * u * v, c))
+                        shape: tuple[int, ...] = ()
+                    else:
+                        shape = (k, u, v) if depthwise else (k, u, v, mul)
+                    size = int(np.prod(shape)) if shape else 0
+                    target = len(self._paths) if weights is None else o
+                    self.constant(f"cg_{len(self._paths)}", tensor)
+                    self._paths.append((i, j, target, shape, slice(start, start + size)))
+                    start += size
+        self.rep_out = group.rep(kept) if weights is None else rep_out  # type: ignore[arg-type]
+        self.weight_numel = start
+        fan = [0] * len(self.rep_out.blocks)
+        for _, _, o, shape, _ in self._paths:
+            fan[o] += int(np.prod(shape[:3])) // (shape[1] if depthwise and shape else 1)
+        self._scale = [max(1, n) ** -0.5 for n in fan]
+        self.weight = torch.nn.Parameter(torch.randn(start)) if weights == "shared" else None
+
+    def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
+        check_axis("x", x, self.rep_a, -1)
+        check_axis("y", y, self.rep_b, -1)
+        if (weights is None) == (self.mode == "external"):
+            raise ValueError(f"weights are given in forward exactly where weights='external'; here it is {self.mode!r}")
+        if weights is not None and weights.shape[-1:] != (self.weight_numel,):
+            raise ValueError(f"weights must have last axis {self.weight_numel}, got {tuple(weights.shape)}")
+        w_all = self.weight if weights is None else weights
+        left, right = split(x, self.rep_a, x.ndim - 1), split(y, self.rep_b, y.ndim - 1)
+        batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1], () if weights is None else weights.shape[:-1])
+        out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
+        for p, (i, j, o, shape, where) in enumerate(self._paths):
+            # The side with fewer copies is contracted with the tensor first; no (u, v, a, b) outer product is made.
+            inner = torch.einsum("...vj,kijc->...kvic", right[j], getattr(self, f"cg_{p}"))
+            if w_all is None:
+                out[o].append(torch.einsum("...ui,...kvic->...kuvc", left[i], inner).flatten(-4))
+                continue
+            w = w_all[..., where].unflatten(-1, shape)
+            if self.depthwise:
+                mixed = torch.einsum("...kuv,...kvic->...uic", w, inner)
+                out[o].append(torch.einsum("...ui,...uic->...uc", left[i], mixed).flatten(-2))
+            else:
+                both = torch.einsum("...ui,...kvic->...kuvc", left[i], inner)
+                out[o].append(torch.einsum("...kuvc,...kuvw->...wc", both, w).flatten(-2))
+        parts = [
+            torch.stack([t.expand(*batch, -1) for t in terms]).sum(0) * scale
+            if terms
+            else x.new_zeros(*batch, mul * c.dim)
+            for terms, scale, (mul, c) in zip(out, self._scale, self.rep_out.blocks, strict=True)
+        ]
+        return torch.cat(parts, dim=-1)
