@@ -1,0 +1,60 @@
+"""A harmonic network for images: convolutions with circular harmonics, gated; its output does not change under the group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from eqlib import nn
+from eqlib.groups import Group
+
+
+class HarmonicNet(torch.nn.Module):
+    """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under rotations that the grid resolves.
+
+    Each block is a steerable convolution, batch normalisation, a gate and pooling by two; the invariants of the last
+    features, averaged over the pixels, go through a small ordinary network. After Worrall et al. 2017, with gates in
+    place of their norm activations and any group of the plane in place of SO(2).
+
+    Args:
+        group: a group of the plane; SO2 for digits, whose mirror images are no digits.
+        hidden: a rep string for each block.
+        kernel_size: odd; the first block's kernel is two pixels larger.
+        channels: of the input image, trivial copies.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        hidden: Sequence[str] = ("6x0+4x1+3x2", "8x0+5x1+4x2", "8x0+5x1+4x2"),
+        classes: int = 10,
+        kernel_size: int = 5,
+        channels: int = 1,
+    ) -> None:
+        super().__init__()
+        rep = group.rep([(channels, group.trivial)])
+        blocks: list[torch.nn.Module] = []
+        for i, text in enumerate(hidden):
+            gate = nn.Gate(group.rep(text), axis=1)
+            size = kernel_size + 2 * (i == 0)
+            blocks += [nn.GridConv(rep, gate.rep_in, size, bias=False), nn.BatchNorm(gate.rep_in, axis=1), gate]
+            blocks += [nn.GridPool()] if i < len(hidden) - 1 else []
+            rep = gate.rep
+        invariants = nn.Invariants(rep, axis=1)
+        self.features = torch.nn.Sequential(*blocks, invariants)
+        self.head = head(invariants.dim, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x).mean((-2, -1)))
+
+
+def head(features: int, classes: int) -> torch.nn.Sequential:
+    """The ordinary network on pooled features, the same for every model that is compared."""
+    return torch.nn.Sequential(
+        torch.nn.BatchNorm1d(features),
+        torch.nn.Linear(features, 32),
+        torch.nn.SiLU(),
+        torch.nn.Linear(32, classes),
+    )

@@ -1,0 +1,40 @@
+"""The rival: the same network with ordinary convolutions, which know translations only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eqlib.models.harmonic import head
+from eqlib.nn import GridPool
+
+
+class PlainCNN(torch.nn.Module):
+    """Images (batch, channels, n, n) -> class scores (batch, classes): HarmonicNet's shape, `width` channels a block."""
+
+    def __init__(
+        self, width: int = 16, blocks: int = 3, classes: int = 10, kernel_size: int = 5, channels: int = 1
+    ) -> None:
+        super().__init__()
+        layers: list[torch.nn.Module] = []
+        before = channels
+        for i in range(blocks):
+            size = kernel_size + 2 * (i == 0)
+            layers += [torch.nn.Conv2d(before, width, size, padding=size // 2, bias=False)]
+            layers += [torch.nn.BatchNorm2d(width), torch.nn.SiLU()]
+            layers += [GridPool()] if i < blocks - 1 else []
+            before = width
+        self.features = torch.nn.Sequential(*layers)
+        self.head = head(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x).mean((-2, -1)))
+
+    @classmethod
+    def of_size(cls, parameters: int, **options: int) -> PlainCNN:
+        """The network whose number of parameters is nearest to this one."""
+
+        def distance(width: int) -> int:
+            return abs(sum(p.numel() for p in cls(width, **options).parameters()) - parameters)
+
+        return cls(min(range(1, 129), key=distance), **options)
