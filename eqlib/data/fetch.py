@@ -6,6 +6,7 @@ import os
 import sys
 import urllib.request
 import zlib
+from http.client import HTTPException
 from pathlib import Path
 
 from filelock import FileLock
@@ -59,8 +60,8 @@ def fetch(
     expected: "sha256:..." or "md5:..." of the file as stored, that is, unpacked.
     folder: where it is kept, by default `cache_folder()`. name: the name there, by default the address's own.
     progress: show a bar with the time left.
-    Raises DownloadError (a ConnectionError) when the address cannot be read, ValueError for a wrong checksum or a damaged
-    archive, and OSError when the folder cannot be written. Nothing half-written ever has the final name.
+    Raises DownloadError (a ConnectionError) when the address cannot be read, ValueError for a wrong checksum or a
+    damaged archive, and OSError when the folder cannot be written. Nothing half-written ever has the final name.
     """
     folder = cache_folder() if folder is None else Path(folder)
     last = url.rsplit("/", 1)[-1]
@@ -71,23 +72,24 @@ def fetch(
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{target}.lock")
-        lock.acquire()
+        lock = FileLock(f"{target}.lock").acquire()
     except OSError as error:
-        raise OSError(f"{folder}: cannot write there ({error}). Set EQLIB_CACHE to a folder that can be written") from error
+        raise OSError(
+            f"{folder}: cannot write there ({error}). Set EQLIB_CACHE to a folder that can be written"
+        ) from error
     with lock:
-        if not target.exists():  # another process may have fetched it while this one waited
-            temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-            try:
-                _download(url, temporary, target, expected, progress)
-                if packed:
-                    _unpack(temporary, url)
-                check(temporary, expected, name=url)
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        if target.exists():  # another process fetched it while this one waited
+            check(target, expected)
             return target
-    check(target, expected)
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
+        try:
+            _download(url, temporary, target, expected, progress)
+            if packed:
+                _unpack(temporary, url)
+            check(temporary, expected, name=url)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
     return target
 
 
@@ -97,11 +99,12 @@ def _download(url: str, temporary: Path, target: Path, expected: str, progress: 
         try:
             with urllib.request.urlopen(url, timeout=30) as source:
                 length = int(source.headers.get("Content-Length") or 0)
-                with tqdm(total=length or None, unit="B", unit_scale=True, desc=target.name, disable=not progress) as bar:
+                bar = tqdm(total=length or None, unit="B", unit_scale=True, desc=target.name, disable=not progress)
+                with bar:
                     while piece := source.read(CHUNK):
                         out.write(piece)
                         bar.update(len(piece))
-        except OSError as error:  # URLError, HTTPError and time-outs are all OSErrors
+        except (OSError, HTTPException) as error:  # URLError, HTTPError and time-outs are OSErrors
             raise DownloadError(
                 f"cannot download {url} ({error}). If this machine is offline, put the unpacked file {target.name} "
                 f"({expected}) at {target}"

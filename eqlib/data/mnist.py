@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,8 @@ def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArr
 
     dimensions: how many axes it must have, 3 for images (n, height, width) and 1 for labels (n,).
     md5: hexadecimal checksum of the unpacked bytes, if they are to be checked.
-    Raises ValueError, naming the file, for a damaged archive, a wrong magic number, a length that is not the header's and
-    a wrong checksum; FileNotFoundError if there is no such file.
+    Raises ValueError, naming the file, for a damaged archive, a wrong magic number, a length that is not the header's
+    and a wrong checksum; FileNotFoundError if there is no such file.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -49,7 +50,9 @@ def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArr
     # Two zero bytes, 8 for unsigned bytes, the number of axes; then each length, big-endian.
     magic = bytes([0, 0, 8, dimensions])
     if content[:4] != magic:
-        raise ValueError(f"{path}: got magic number 0x{content[:4].hex()}, expected 0x{magic.hex()}, an idx file of bytes")
+        raise ValueError(
+            f"{path}: got magic number 0x{content[:4].hex()}, expected 0x{magic.hex()}, an idx file of bytes"
+        )
     header = 4 + 4 * dimensions
     if len(content) < header:
         raise ValueError(f"{path}: truncated: got {len(content)} bytes, expected a header of {header}")
@@ -57,7 +60,9 @@ def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArr
     expected = header + int(np.prod(shape, dtype=object))
     if len(content) != expected:
         kind = "truncated" if len(content) < expected else "too long"
-        raise ValueError(f"{path}: {kind}: got {len(content)} bytes, expected {expected} for the header's shape {shape}")
+        raise ValueError(
+            f"{path}: {kind}: got {len(content)} bytes, expected {expected} for the header's shape {shape}"
+        )
     if md5 is not None and (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
         raise ValueError(
             f"{path}: wrong checksum: got MD5 {found} of the unpacked bytes, expected {md5}. The file is damaged or "
@@ -80,7 +85,7 @@ def mnist(
     kind: "train" (60,000 images) or "test" (10,000).
     checksums: MD5 of the unpacked files by name; the default is that of the originals.
     Returns images (n, 1, 28, 28), float32 in [0, 1], and labels (n,).
-    Raises ValueError for a bad file (see `read_idx`), FileNotFoundError for a missing one, `DownloadError` when offline.
+    Raises ValueError for a bad file (see `read_idx`), FileNotFoundError for a missing one, DownloadError when offline.
     """
     images, labels = _load(folder, download, kind, checksums)
     return _split(images, labels, f"MNIST {kind} file")
@@ -97,36 +102,35 @@ def rotated_mnist(
 ) -> Splits:
     """MNIST with each image turned about its centre by its own angle, uniform in [-pi, pi), in the three parts alike.
 
-    Training and validation images are drawn from MNIST's training file. The test part is MNIST's test file where `folder`
-    has it (or `download` fetches it); where it has neither images nor labels of it, it is 10,000 images of the training
-    file. Those are set apart in any case, so train and valid are the same with and without the test file, and
+    Training and validation images are drawn from MNIST's training file. The test part is MNIST's test file where
+    `folder` has it (or `download` fetches it); where it has neither images nor labels of it, it is 10,000 images of the
+    training file. Those are set apart in any case, so train and valid are the same with and without the test file, and
     `splits.test.source` says which of the two it is.
-    The split of Larochelle et al. (2007) is another: 12,000 training (2,000 of them for validation) and 50,000 test images
-    from all 70,000. Here the 2,000 validation images come on top of the 12,000.
-    seed: draws the parts and the angles. Angles are `float64` radians; interpolation as in `rotate`, cubic.
+    The usual "rotated MNIST" is a split of its own, with 50,000 test images and the validation images taken out of the
+    12,000; here they come on top, so figures can stand beside published ones but are not the same measurement.
+    seed: draws the parts and the angles. A smaller training set is the beginning of a larger one.
     Raises ValueError if train + valid is more than what is left of the training file; else as `mnist`.
     """
     images, labels = _load(folder, download, "train", checksums)
-    left = len(labels) - min(HELD_OUT, len(labels) // 6)
+    left = len(labels) - min(HELD_OUT, len(labels) // 6)  # a smaller file, as in tests, keeps the proportion
     if train < 1 or valid < 1 or train + valid > left:
-        raise ValueError(f"train, valid: got {train!r} and {valid!r}, expected at least 1 each and at most {left} together")
+        raise ValueError(
+            f"train, valid: got {train!r} and {valid!r}, expected at least 1 each and at most {left} together"
+        )
     random = np.random.RandomState(seed)  # its streams are frozen: the parts stay the same in every version
-    held_out, validation, rest = np.split(random.permutation(len(labels)), [len(labels) - left, len(labels) - left + valid])
+    order = random.permutation(len(labels))
+    angles = random.uniform(-np.pi, np.pi, len(labels))  # one for each image of the file, whatever part it falls into
+    held_out, validation, rest = np.split(order, [len(labels) - left, len(labels) - left + valid])
 
-    def part(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) -> Split:
-        upright = _split(images, labels, source)
-        angles = random.uniform(-np.pi, np.pi, len(upright))
-        return Split(rotate(upright.images, angles), upright.labels, angles, source)
+    def part(chosen: NDArray[np.int64], source: str = "MNIST train file") -> Split:
+        return _turn(_split(images[chosen], labels[chosen], source), angles[chosen])
 
-    source = "MNIST train file"
-    chosen = rest[:train]
-    parts = [part(images[i], labels[i], source) for i in (chosen, validation)]
-    base = _folder(folder)
-    if download or any(_find(base, name) for name in FILES["test"]):
-        test = part(*_load(folder, download, "test", checksums), "MNIST test file")
+    if download or any(_find(_folder(folder), name) for name in FILES["test"]):
+        whole = mnist(folder, download, "test", checksums=checksums)
+        test = _turn(whole, random.uniform(-np.pi, np.pi, len(whole)))
     else:
-        test = part(images[held_out], labels[held_out], "MNIST train file, held out")
-    return Splits(*parts, test)
+        test = part(held_out, "MNIST train file, held out")
+    return Splits(part(rest[:train]), part(validation), test)
 
 
 def _folder(folder: Path | str | None) -> Path:
@@ -160,8 +164,14 @@ def _load(
         arrays.append(read_idx(path, dimensions, checksums[name]))
     images, labels = arrays
     if len(images) != len(labels):
-        raise ValueError(f"{base}: got {len(images)} images and {len(labels)} labels of kind {kind!r}, expected as many")
+        raise ValueError(
+            f"{base}: got {len(images)} images and {len(labels)} labels of kind {kind!r}, expected as many"
+        )
     return images, labels
+
+
+def _turn(split: Split, angles: NDArray[np.float64]) -> Split:
+    return replace(split, images=np.clip(rotate(split.images, angles), 0, 1), angles=angles)
 
 
 def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) -> Split:
