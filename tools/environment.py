@@ -7,12 +7,7 @@ conda gives Python and pip and nothing else; pip installs the course's pins, the
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tools.resolve import ROOT, requirement_lines, sections
+from resolve import ROOT, requirement_lines, sections
 
 # Binder's Python is the one on which the list is installed in CI.
 PYTHON = "3.11"

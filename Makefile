@@ -1,0 +1,101 @@
+# make course     install into .venv, and open the course in JupyterLab
+# make test       install into .venv, and run every test and every notebook
+# make refresh    run the notebooks and write their outputs (CONTRIBUTING.md)
+# make student    copies of the notebooks without solutions
+# make lint, make environment, make links, make resolve: see CONTRIBUTING.md
+#
+# PYTHON=python3.12          the Python to build .venv from (3.11-3.13; else the first of the list below that runs)
+# TORCH=torch==2.13.0        another torch, such as the CUDA one of Linux; .venv keeps it until told otherwise
+# JUPYTER_FLAGS=--no-browser anything that `jupyter lab` understands
+# PYTEST_FLAGS="-k groups"   anything that pytest understands
+
+PY := .venv/bin/python
+JUPYTER_FLAGS ?=
+PYTEST_FLAGS ?=
+WORKERS ?= 2
+FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-warn-script-location
+
+# A name on the PATH proves little (a version manager's shims fail, Debian leaves out ensurepip): run it.
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+# What .venv holds: the torch that was asked for (nothing means the CPU wheel), and whether it still runs, here.
+TORCH ?= $(shell cat .venv/torch.stamp 2>/dev/null)
+TORCH_HELD := $(shell cat .venv/torch.stamp 2>/dev/null)
+ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
+
+.PHONY: course test refresh student lint environment links resolve which-python clean FORCE
+.DELETE_ON_ERROR:
+
+course: .venv/course.stamp
+	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir="$(CURDIR)" \
+		$(JUPYTER_FLAGS) $(FIRST_NOTEBOOK)
+
+# Each notebook has a budget of one core, so the threads are few and the workers share the notebooks out.
+test: .venv/test.stamp .venv/resolved.stamp
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --nbval --nbval-current-env $(PYTEST_FLAGS) tests notebooks
+
+refresh: .venv/test.stamp
+	$(PY) tools/refresh.py notebooks/*.ipynb
+
+student: .venv/test.stamp
+	$(PY) tools/student.py
+
+lint: .venv/test.stamp
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+environment: .venv/test.stamp
+	$(PY) tools/environment.py
+
+links: .venv/test.stamp
+	$(PY) tools/links.py
+
+resolve: .venv/test.stamp
+	$(PY) tools/resolve.py --every-python --require-index
+
+which-python:
+	@echo "$(PYTHON)"
+
+clean:
+	rm -rf .venv build *.egg-info
+
+# --- the environment, in steps; a stamp is newer than what it was made from, so the second time costs nothing
+
+.venv/made.stamp: $(if $(ALIVE),,FORCE)
+	@[ -n "$(PYTHON)" ] || { echo "eqlib needs Python 3.11, 3.12 or 3.13 with venv, and found none: say PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c '$(FITS)' || { echo "PYTHON=$(PYTHON) is not a Python 3.11-3.13 with venv that runs." >&2; exit 1; }
+	@$(PYTHON) -c 'import platform, sys; sys.exit((sys.platform, platform.machine()) == ("darwin", "x86_64"))' \
+		|| { echo "torch 2.13 does not exist for Intel Macs; README.md says what to do there." >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear .venv
+	@echo "$(CURDIR)" > $@
+
+# torch first and alone: a missing CPU wheel ends here in seconds instead of pulling gigabytes of CUDA.
+# A torch that the user names replaces the one that is there, and brings its own dependencies (CUDA) along.
+.venv/torch.stamp: .venv/made.stamp requirements-torch.txt $(if $(filter $(TORCH),$(TORCH_HELD)),,$(if $(TORCH),FORCE))
+	@echo "Installing $(or $(TORCH),torch for the CPU)"
+	@$(if $(TORCH),$(PY) -m pip uninstall --quiet --yes torch && $(PIP) -c constraints.txt "$(TORCH)",\
+		$(PIP) --no-deps --retries 1 -r requirements-torch.txt)
+	@echo "$(TORCH)" > $@
+
+# eqlib is built with the pinned setuptools (torch needs it anyhow), so that nothing unpinned is fetched for the build.
+.venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml
+	@echo "Installing eqlib and JupyterLab"
+	@$(PIP) -c constraints.txt setuptools
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[course]"
+	@touch $@
+
+.venv/test.stamp: .venv/course.stamp
+	@echo "Installing what the tests need"
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[course,test]"
+	@$(PY) -m pip --disable-pip-version-check check
+	@touch $@
+
+# Asked anew when the pins change; without a network it says so and goes on, and asks again the next time.
+.venv/resolved.stamp: .venv/test.stamp constraints.txt requirements-torch.txt pyproject.toml
+	@echo "Asking the package index whether the pins hold on other systems"
+	@$(PY) tools/resolve.py --stamp $@
