@@ -1,6 +1,6 @@
 """What of a notebook's outputs is committed, and when two outputs are the same: used by `refresh.py` and by the tests.
 
-Texts are compared exactly, pictures by eye: `look_alike`. All functions take and give base64 PNGs as they stand in the file.
+Texts are compared exactly, pictures by eye: `look_alike`. PNGs are base64 texts, as they stand in the file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import io
 import re
 import socket
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -22,6 +21,7 @@ from PIL import Image, ImageFilter
 PICTURE_BYTES = 60_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IGNORE_TAG, IGNORE_COMMENT = "nbval-ignore-output", "# NBVAL_IGNORE_OUTPUT"
+PATH = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|var|opt|usr|mnt|private|srv)/[\w.-]+|\b[A-Za-z]:\\\w[\w.\\-]*")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -96,12 +96,13 @@ def coalesced(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def private(text: str, folder: Path) -> str | None:
     """What in this text belongs to the machine rather than to the lesson: a path, the host's name, an address."""
-    root = folder.resolve().parent
-    for word in (str(root), str(Path.home()) + os.sep, sys.prefix, tempfile.gettempdir() + os.sep):
+    if path := PATH.search(text):
+        return f"an absolute path ({path[0]})"
+    for word in (str(folder.resolve().parent), sys.prefix):
         if len(word) > 2 and word in text:
             return f"an absolute path ({word})"
     host = socket.gethostname()
-    if len(host) > 3 and re.search(rf"\b{re.escape(host)}\b", text) and host != "localhost":
+    if len(host) > 3 and host != "localhost" and re.search(rf"\b{re.escape(host)}\b", text):
         return f"this machine's name ({host})"
     if address := re.search(r"\b0x[0-9a-f]{8,}\b", text):
         return f"an address in memory ({address[0]})"
@@ -117,12 +118,8 @@ def clean_output(output: NotebookNode, ignore: bool) -> NotebookNode | None:
         return None
     if "image/png" in data:
         data["image/png"] = small(data["image/png"])
-    about = {
-        key: output.metadata.get("image/png", {})[key]
-        for key in ("alt",)
-        if key in output.metadata.get("image/png", {})
-    }
-    metadata = {"image/png": about} if about else {}
+    alt = output.metadata.get("image/png", {}).get("alt")
+    metadata = {"image/png": {"alt": alt}} if alt else {}
     return NotebookNode(output, data=NotebookNode(data), metadata=nbformat.from_dict(metadata))
 
 

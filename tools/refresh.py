@@ -82,9 +82,9 @@ def client(notebook: NotebookNode, folder: Path) -> Any:
 
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
     about = {"metadata": {"path": str(folder)}}
-    return NotebookClient(
-        notebook, km=manager, timeout=600, allow_errors=True, store_widget_state=False, resources=about
-    )
+    nb = NotebookClient(notebook, km=manager, timeout=600, allow_errors=True, store_widget_state=False, resources=about)
+    nb.owns_km = True  # or the kernel would outlive the run
+    return nb
 
 
 def one_thread() -> dict[str, str]:

@@ -17,6 +17,7 @@ The line of text, which has the slider's range and `text(value)`, is compared by
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import sys
@@ -28,7 +29,7 @@ import traitlets
 from IPython.display import display
 from PIL import Image
 
-from eqlib.viz.picture import png
+from eqlib.viz.pictures import png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +60,7 @@ def _checked_alt(alt: str) -> str:
 
 def show(drawing: Drawing, alt: str, dpi: int = 100) -> None:
     """Display a picture that stands still. The alt text is also the output's plain text."""
-    bundle = {"image/png": encode(drawing, dpi), "text/plain": _checked_alt(alt)}
-    display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+    _display(encode(drawing, dpi), alt, {"text/plain": _checked_alt(alt)})
 
 
 class Picture(ipywidgets.Image):
@@ -128,13 +128,16 @@ def slider(
         text: number -> the number that matters, for the line under the picture.
         unit: printed after the number.
     """
-    box = build(
-        plot, name=name, start=start, stop=stop, step=step, value=value, alt=alt, text=text, unit=unit
-    )  # fmt: skip
+    box = build(plot, name=name, start=start, stop=stop, step=step, value=value, alt=alt, text=text, unit=unit)
     line = html.unescape(box.children[2].value)
     bundle = {
         "application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": box.model_id},
-        "image/png": box.children[1].value,
         "text/plain": f"[slider from {start:g} to {stop:g}{unit}] {line}",
     }
+    _display(box.children[1].value, alt, bundle)
+
+
+def _display(picture: bytes, alt: str, others: dict[str, Any]) -> None:
+    """One output with this PNG, its alt text, and other forms of the same thing; a page shows the richest it can."""
+    bundle = {"image/png": base64.b64encode(picture).decode("ascii")} | others
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)

@@ -58,14 +58,14 @@ def colours(array: ArrayLike, cmap: str = "diverging", limits: tuple[float, floa
     "diverging" (0 is then white) and -pi..pi for "cyclic". Values beyond them take the end colour.
     """
     values = np.asarray(array, dtype=np.float64)
-    if values.ndim != 2:
-        raise ValueError(f"array must have shape (height, width), got {values.shape}")
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"array must have shape (height, width) and not be empty, got {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("array must be finite, got NaN or infinity")
     if limits is None:
-        largest = float(np.abs(values).max(initial=0.0))
+        largest = float(np.abs(values).max())
         own = {"diverging": (-largest, largest), "cyclic": (-np.pi, np.pi)}
-        limits = own.get(cmap, (float(values.min(initial=0.0)), float(values.max(initial=0.0))))
+        limits = own.get(cmap, (float(values.min()), float(values.max())))
     low, high = limits
     unit = (values - low) / (high - low) if high > low else np.full(values.shape, 0.5)
     return table(cmap)[(unit * 255).round().clip(0, 255).astype(np.uint8)]

@@ -1,0 +1,122 @@
+"""Every exercise's worked solution is right, and its check refuses wrong answers.
+
+A notebook NN calls the checks of `eqlib/exercises/nbNN.py`, each once on a stub and once at the end of its solution.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import form
+import nbformat
+import pytest
+
+from eqlib.exercises.check import Check, attempt, check, require
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def checks_of(path: Path) -> dict[str, Check]:
+    """The checks of a notebook's module, by name."""
+    module = importlib.import_module(f"eqlib.exercises.nb{path.name[:2]}")
+    return {name: value for name, value in vars(module).items() if isinstance(value, Check)}
+
+
+def solutions_of(path: Path) -> list[str]:
+    """The code of the notebook's worked solutions, one text for each."""
+    found = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            blocks = [text for summary, text in form.DETAILS.findall(cell.source) if form.is_solution(summary)]
+            found += ["\n".join(PYTHON.findall(text)) for text in blocks]
+    return found
+
+
+def calls(code: str, number: str) -> list[str]:
+    """The names of the checks nbNN.name(...) that a code calls."""
+    return re.findall(rf"\bnb{number}\.(\w+)\(", code)
+
+
+def definitions(path: Path) -> dict[str, Any]:
+    """A namespace with the notebook's imports, functions and classes, and none of its variables."""
+    space: dict[str, Any] = {"__name__": "solution"}
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith("%")]
+            body: list[ast.stmt] = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, kinds)]
+            exec(compile(ast.Module(body, type_ignores=[]), path.name, "exec"), space)
+    return space
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_check_has_one_stub_and_one_solution(path: Path) -> None:
+    """As committed, the stubs print "not yet", one for each check; each check ends exactly one solution."""
+    number, wanted = path.name[:2], sorted(checks_of(path))
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    stubs = {name: cell for cell in cells for name in calls(cell.source, number)}
+    assert sorted(name for cell in cells for name in calls(cell.source, number)) == wanted
+    for name, cell in stubs.items():
+        printed = "".join(output.get("text", "") for output in cell.outputs)
+        assert printed.splitlines()[-1] == "not yet", name
+    assert sorted(name for code in solutions_of(path) for name in calls(code, number)) == wanted
+    assert len(solutions_of(path)) == len(wanted)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_solutions_are_right(path: Path) -> None:
+    """The code under "Solution", run as it stands, prints "right"."""
+    for code in solutions_of(path):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, path.name, "exec"), definitions(path))
+        assert printed.getvalue().splitlines()[-1] == "right", code
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_wrong_answers_are_refused(path: Path) -> None:
+    """Each check refuses at least two wrong answers with a reason, and takes a stub for a stub."""
+    for name, each in checks_of(path).items():
+        assert len(each.wrong) >= 2, f"{name} needs two wrong answers"
+        for answer in each.wrong:
+            verdict = each.verdict(answer)
+            assert verdict not in ("right", "not yet"), (name, answer)
+            assert not verdict.startswith("the check could not"), (name, verdict)
+        assert each.verdict(...) == each.verdict(None) == "not yet"
+        assert "\n" not in each.verdict("a word")
+        assert each.verdict("a word") not in ("right", "not yet")
+
+
+# The mechanism ------------------------------------------------------------------------------------------------------
+
+
+@check(wrong=[1, 3])
+def two(answer: int) -> None:
+    """A value."""
+    require(answer + 0 == 2, f"{answer} is not 1 + 1")
+
+
+@check(wrong=[lambda x: x])
+def double(answer: Any) -> None:
+    """A function."""
+    require(attempt(answer, 3) == 6, "3 should become 6")
+
+
+def test_a_check_says_not_yet_right_or_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    for answer in (..., None, 2, 3, "x"):
+        two(answer)
+    assert capsys.readouterr().out.splitlines()[:4] == ["not yet", "not yet", "right", "3 is not 1 + 1"]
+    assert two.verdict("x").startswith("the check could not use this answer: TypeError")
+    assert double.verdict(lambda x: ...) == double.verdict(lambda x: None) == "not yet"
+    assert double.verdict(lambda x: 2 * x) == "right"
+    assert double.verdict(lambda x: x) == "3 should become 6"
+    assert double.verdict(lambda x: x / 0) == "your function raises ZeroDivisionError: division by zero"
+    assert double.verdict(6) == "a function is wanted, this is a int"

@@ -1,0 +1,251 @@
+"""Notebooks have the form of the course, and notice when the library is broken.
+
+nbval runs them (`pytest --nbval --nbval-current-env notebooks`, with pictures and budget in `conftest.py`); here stands
+what nbval does not see. Add a notebook's line to `BREAKS` when you add the notebook.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import form
+import nbformat
+import numpy as np
+import pytest
+import refresh
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# Code that breaks the library before a notebook's first cell; the notebook must then raise or print something else.
+# Break what the notebook teaches (a Clebsch-Gordan sign, a dropped path, a wrong phase), as early in it as can be.
+BREAKS: dict[str, str] = {}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_form(path: Path) -> None:
+    """A committed notebook breaks no rule."""
+    assert form.problems(nbformat.read(path, as_version=4), path.name) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_as_refresh_writes_it(path: Path) -> None:
+    """Metadata, cell ids and counts are those that tools/refresh.py gives, so that a diff shows what changed."""
+    notebook = nbformat.read(path, as_version=4)
+    before = nbformat.writes(notebook)
+    refresh.normalise(notebook)
+    assert nbformat.writes(notebook) == before
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notices_a_broken_library(path: Path) -> None:
+    """With one thing broken in eqlib, the notebook raises or prints something else."""
+    assert path.name in BREAKS, f"add to BREAKS what breaks {path.name}"
+    difference = refresh.first_difference(path, BREAKS[path.name])
+    print(difference)
+    assert difference is not None
+
+
+# The rules themselves: a page that breaks none, and for each rule one change that breaks it
+
+NAME = "99_test.ipynb"
+WORDS = "a plain sentence of eight words stands here "
+HEAD = f"""# A page
+
+> **You will learn** something. **You need** little. **Reading:** 5 minutes. **Running:** about 3 s. **Memory:** 200 MB.
+
+[Open on Binder](https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/notebooks/{NAME})"""
+
+
+def png(size: int = 8, noise: bool = False) -> str:
+    """A picture, base64; with `noise` it cannot be compressed."""
+    pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8) * int(noise)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def printed(text: str) -> NotebookNode:
+    return new_output("stream", name="stdout", text=text)
+
+
+def drawn(alt: str | None = "a black square", data: dict[str, str] | None = None) -> NotebookNode:
+    about = {"image/png": {"alt": alt}} if alt else {}
+    return new_output("display_data", data=data or {"image/png": png(), "text/plain": alt or ""}, metadata=about)
+
+
+def good_page() -> NotebookNode:
+    """The smallest notebook with the right form."""
+    code = [new_code_cell("import torch\ntorch.set_num_threads(1)\nprint(1)", outputs=[printed("1\n")])]
+    code += [new_code_cell(f"x = {n}\nprint(x)", outputs=[printed(f"{n}\n")]) for n in range(11)]
+    code.append(new_code_cell("draw()\nagain()", outputs=[drawn()]))
+    code.append(new_code_cell("# NBVAL_IGNORE_OUTPUT\ntrain()", outputs=[printed("0.123\n")]))
+    code.append(new_code_cell("good > bad\nprint(good)", outputs=[printed("True\n")]))
+    cells = []
+    for number, cell in enumerate(code):
+        cell.execution_count = number + 1
+        cells += [new_markdown_cell(2 * WORDS), cell]
+    exercises = [new_markdown_cell(f"### Exercise {n}: think\n\n{WORDS}") for n in (1, 2)]
+    end = [
+        new_markdown_cell("Predict before you run: what?"),
+        new_markdown_cell("## Summary\n\nWhere to read on: elsewhere. Shut the kernel down."),
+    ]
+    return new_notebook(cells=[new_markdown_cell(HEAD), *cells[1:], *exercises, *end])
+
+
+def code_cell(page: NotebookNode, number: int) -> NotebookNode:
+    return [cell for cell in page.cells if cell.cell_type == "code"][number]
+
+
+def replaced(page: NotebookNode, old: str, new: str) -> None:
+    """Replace a text in every markdown cell; it must be there."""
+    assert any(old in cell.source for cell in page.cells)
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(old, new)
+
+
+def outputs(number: int, *items: NotebookNode) -> Callable[[NotebookNode], None]:
+    return lambda page: code_cell(page, number).update(outputs=list(items))
+
+
+def source(number: int, text: str) -> Callable[[NotebookNode], None]:
+    return lambda page: code_cell(page, number).update(source=text)
+
+
+def tags(number: int, *names: str) -> Callable[[NotebookNode], None]:
+    return lambda page: code_cell(page, number).metadata.update(tags=list(names))
+
+
+def swap(old: str, new: str) -> Callable[[NotebookNode], None]:
+    return lambda page: replaced(page, old, new)
+
+
+def only_few_checked(page: NotebookNode) -> None:
+    for cell in page.cells[:12]:
+        if cell.cell_type == "code":
+            cell.outputs = []
+
+
+def only_pictures(page: NotebookNode) -> None:
+    for number in range(12):
+        code_cell(page, number).outputs = [drawn()]
+
+
+def long_cell(page: NotebookNode) -> None:
+    code_cell(page, 3).source = "\n".join(["y = 1"] * 26)
+    replaced(page, 2 * WORDS, 4 * WORDS)
+
+
+def long_median(page: NotebookNode) -> None:
+    for number in range(12):
+        code_cell(page, number).source += "\ny = 1" * 8
+    replaced(page, 2 * WORDS, 11 * WORDS)
+
+
+traceback = new_output("error", ename="ValueError", evalue="no", traceback=["no"])
+widget = {"application/vnd.jupyter.widget-view+json": '{"model_id": "0"}', "text/plain": "slider"}
+BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
+    "never run": (lambda page: code_cell(page, 3).update(execution_count=None), "was never run"),
+    "traceback": (outputs(3, printed("3\n"), traceback), "traceback"),
+    "stderr": (outputs(3, printed("3\n"), new_output("stream", name="stderr", text="warning")), "stderr"),
+    "few checked outputs": (only_few_checked, "checked outputs"),
+    "pictures are not checked outputs": (only_pictures, "checked outputs"),
+    "ignored by tag, three": (
+        lambda page: [tags(n, "nbval-ignore-output")(page) for n in (2, 4)],
+        "3 cells whose output nbval ignores",
+    ),
+    "ignored, then nothing checked": (outputs(14), "not followed by a checked comparison"),
+    "skip tag": (tags(3, "nbval-skip"), "nbval-skip"),
+    "skip comment": (source(3, "# NBVAL_SKIP\nprint(3)"), "NBVAL_SKIP"),
+    "raises tag": (tags(3, "raises-exception"), "raises-exception"),
+    "large picture": (outputs(12, drawn(data={"image/png": png(200, noise=True)})), "a picture of"),
+    "no alt text": (outputs(12, drawn(alt=None)), "without alt text"),
+    "jpeg": (outputs(12, drawn(data={"image/jpeg": "AAAA"})), "no PNG"),
+    "widget view": (outputs(3, printed("3\n"), new_output("display_data", data=widget)), "holds a widget"),
+    "widget state": (lambda page: page.metadata.update(widgets={}), "widget state"),
+    "26 lines": (long_cell, "26 lines of code"),
+    "long median": (long_median, "the median code cell has 10 lines"),
+    "two H1": (swap("## Summary", "# Summary"), "2 H1 headings"),
+    "no heading first": (lambda page: page.cells.insert(0, new_markdown_cell("Hello")), "does not begin with the H1"),
+    "24 cells": (lambda page: page.update(cells=page.cells[:20] + page.cells[-4:]), "24 cells"),
+    "46 cells": (lambda page: page.cells.extend([*12 * [new_markdown_cell("Hm.")], page.cells.pop()]), "46 cells"),
+    "few words": (swap(2 * WORDS, WORDS), "words of prose to a line"),
+    "many words": (swap(2 * WORDS, 5 * WORDS), "words of prose to a line"),
+    "threads": (source(0, "import torch\n\nprint(1)"), "torch.set_num_threads(1)"),
+    "box": (swap("**Memory:** 200 MB", "**Memory:** little"), "'Memory: N MB'"),
+    "Binder link": (swap(NAME, "00_other.ipynb"), "no Binder link"),
+    "no prediction": (swap("Predict before you run", "Look"), "Predict before you run"),
+    "one exercise": (swap("### Exercise 2", "### Question"), "1 exercises"),
+    "no summary": (swap("## Summary", "## End"), "'Summary'"),
+    "no reminder": (swap("Shut the kernel down", "Goodbye"), "shut the kernel down"),
+    "path in source": (source(3, "open('/home/me/data')"), "an absolute path (/home/me)"),
+    "path in output": (outputs(3, printed("C:\\Users\\me\\x\n")), "an absolute path"),
+}  # fmt: skip
+
+
+def test_a_good_page_breaks_no_rule() -> None:
+    assert form.problems(good_page(), NAME) == []
+
+
+@pytest.mark.parametrize("rule", BAD)
+def test_each_rule_refuses(rule: str) -> None:
+    """A page that breaks one rule is refused for it, and for nothing else."""
+    change, message = BAD[rule]
+    page = good_page()
+    change(page)
+    found = form.problems(page, NAME)
+    assert any(message in problem for problem in found), found
+    assert len(found) == 1, found
+
+
+def test_solutions_and_code_are_not_prose() -> None:
+    hint = "<details><summary>Hint</summary>\n\nthree more words\n\n</details>"
+    solution = "<details><summary>Solution</summary>\n\nmany words here\n\n```python\nx = 1\n```\n\n</details>"
+    assert form.prose("Two words.") == 2
+    assert form.prose(f"Two words.\n\n{hint}\n\n{solution}\n\n$$a = b$$\n\n```\ncode\n```") == 5
+    assert form.prose("Let $x = y + z$ be `f(x)`, see [this page](https://example.org/a/b).") == 7
+
+
+# nbval with this project's conftest.py sees pictures
+
+DRAW = """from PIL import Image, ImageDraw
+from eqlib import viz
+page = Image.new("RGB", (200, 100), "white")
+ImageDraw.Draw(page).line((10, 50, 190, 50), fill="black", width=2)
+viz.show(page, alt="a horizontal line")"""
+
+
+def run_nbval(page: NotebookNode, folder: Path) -> subprocess.CompletedProcess[str]:
+    """nbval as `make test` calls it, on one page, in a folder of its own with this project's conftest.py."""
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    nbformat.write(page, folder / "page.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, "page.ipynb"], cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False
+    )
+
+
+def test_nbval_compares_pictures(tmp_path: Path) -> None:
+    """A run whose picture differs from the committed one fails, though nbval itself ignores pictures."""
+    page = new_notebook(cells=[new_code_cell(DRAW), new_code_cell(DRAW.replace("50", "51"))])
+    refresh.execute(page, tmp_path)
+    for number, cell in enumerate(page.cells):
+        cell.execution_count = number + 1
+        del cell.metadata["execution"]
+    page.cells[0].source = DRAW.replace("50", "60")
+    result = run_nbval(page, tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "picture 1 looks different" in result.stdout
+    assert "1 failed, 1 passed" in result.stdout

@@ -1,0 +1,170 @@
+"""tools/refresh.py writes what may be committed and refuses the rest; tools/student.py leaves out the solutions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import socket
+from pathlib import Path
+
+import committed
+import nbformat
+import numpy as np
+import pytest
+import refresh
+import student
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image, ImageDraw
+
+from eqlib.viz import png
+
+PAGE = [
+    "import os\nprint(os.environ['OMP_NUM_THREADS'])",
+    "from eqlib import viz\n"
+    "viz.slider(lambda a: viz.picture([[a, 1.0]], size=64), name='angle', start=0, stop=9, step=1, value=2,\n"
+    "           text=lambda a: f'{a:.1f} turns', alt='two coloured squares')",
+    "1 + 1",
+]
+
+
+def write_page(path: Path, *cells: str) -> Path:
+    """A notebook with these code cells and metadata that another program would leave in it."""
+    page = new_notebook(cells=[new_markdown_cell("# Page"), *map(new_code_cell, cells)])
+    page.metadata = {"widgets": {"state": {}}, "kernelspec": {"name": "other", "display_name": "My machine"}}
+    page.cells[1].metadata = {"tags": ["kept"], "execution": {"shell.execute_reply": "2020"}, "collapsed": True}
+    nbformat.write(page, path)
+    return path
+
+
+def drawing(height: int = 60, shift: float = 0.0) -> str:
+    """A curve and a caption, base64 PNG, drawn large and reduced so that it is antialiased."""
+    sheet = Image.new("RGB", (1200, 800), "white")
+    draw = ImageDraw.Draw(sheet)
+    points = [(x, 400 + height * np.sin(x / 100) + 4 * shift) for x in range(0, 1200, 4)]
+    draw.line(points, fill="#0072B2", width=8)
+    return base64.b64encode(png(sheet.resize((300, 200), Image.Resampling.LANCZOS))).decode("ascii")
+
+
+def test_writes_text_pictures_and_nothing_else(tmp_path: Path) -> None:
+    """One run: stable metadata, one thread, a slider without its widget; a second run changes no byte."""
+    path = write_page(tmp_path / "page.ipynb", *PAGE)
+    run = refresh.refresh(path)
+    assert 0 < run.seconds < 60 and 20 < run.megabytes < 700 and run.kept == 0
+    page = nbformat.read(path, as_version=4)
+    nbformat.validate(page)
+    assert page.metadata == committed.METADATA
+    assert page.cells[1].metadata == {"tags": ["kept"]}
+    assert [cell.execution_count for cell in page.cells[1:]] == [1, 2, 3]
+    assert page.cells[1].outputs[0].text == "1\n"
+    (shown,) = page.cells[2].outputs
+    assert set(shown.data) == {"image/png", "text/plain"}
+    assert shown.data["text/plain"] == "[slider from 0 to 9°] angle = 2°: 2.0 turns"
+    assert shown.metadata == {"image/png": {"alt": "two coloured squares"}}
+    assert list(tmp_path.iterdir()) == [path]
+    before = path.read_bytes()
+    assert before.endswith(b"}\n") and b"\r" not in before
+    assert refresh.refresh(path, check=True).differences == []
+    assert refresh.refresh(path).kept == 1
+    assert path.read_bytes() == before
+
+
+def test_check_reports_and_writes_nothing(tmp_path: Path) -> None:
+    path = write_page(tmp_path / "page.ipynb", "1 + 1", "print('x')")
+    refresh.refresh(path)
+    text = path.read_text(encoding="utf-8").replace('"2"', '"3"')
+    path.write_text(text, encoding="utf-8")
+    assert len(refresh.refresh(path, check=True).differences) == 1
+    assert path.read_text(encoding="utf-8") == text
+
+
+NOISE = "import numpy as np\nfrom eqlib import viz\nnoise = np.random.default_rng(0).normal(size=(400, 400))\n"
+REFUSED = {
+    "1 / 0": "raises ZeroDivisionError",
+    "import sys; print('careful', file=sys.stderr)": "writes to stderr: careful",
+    "import os; print(os.getcwd())": "prints an absolute path",
+    "object()": "prints an address in memory",
+    NOISE + "viz.show(viz.picture(noise, size=800), alt='a lot of noise')": "has a picture of",
+}
+
+
+def test_refuses_what_must_not_be_committed(tmp_path: Path) -> None:
+    """Each reason is named with its cell, and the file stays as it was."""
+    for number, (code, message) in enumerate(REFUSED.items()):
+        path = write_page(tmp_path / f"{number}.ipynb", "1", code)
+        before = path.read_bytes()
+        with pytest.raises(refresh.Refused, match=f"cell 2 .*{re.escape(message)}"):
+            refresh.refresh(path)
+        assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("limit", "message"), [("SECONDS", "s, more than"), ("MEGABYTES", "MB, more than")])
+def test_refuses_what_outgrows_its_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, message: str
+) -> None:
+    monkeypatch.setattr(refresh, limit, 0.01)
+    with pytest.raises(refresh.Refused, match=message):
+        refresh.refresh(write_page(tmp_path / "page.ipynb", "1"))
+
+
+def test_names_a_machine() -> None:
+    assert committed.private("all is well at 3:1, see https://example.org/home/x", Path("notebooks")) is None
+    assert committed.private("in /home/me/x", Path("notebooks")) == "an absolute path (/home/me)"
+    assert committed.private("C:\\data\\x", Path("notebooks")) is not None
+    if len(socket.gethostname()) > 3 and socket.gethostname() != "localhost":
+        assert committed.private(f"on {socket.gethostname()} now", Path("notebooks")) is not None
+
+
+def test_pictures_are_compared_by_eye() -> None:
+    """Another antialiasing is the same picture; a line moved by three pixels, a sign or another size is not."""
+    old = committed.small(drawing())
+    assert committed.look_alike(old, old)
+    assert committed.look_alike(old, drawing())
+    assert committed.look_alike(old, drawing(shift=0.3))
+    assert not committed.look_alike(old, drawing(shift=3))
+    assert not committed.look_alike(old, drawing(height=-60))
+    smaller = base64.b64encode(png(committed.decode(old).resize((299, 200)))).decode("ascii")
+    assert not committed.look_alike(old, smaller)
+
+
+def test_a_large_picture_is_made_small() -> None:
+    gradient = np.add.outer(np.arange(500), np.arange(800))
+    rgb = np.stack([gradient % 256, gradient // 2 % 256, gradient // 3 % 256], axis=-1).astype(np.uint8)
+    large = base64.b64encode(png(Image.fromarray(rgb))).decode("ascii")
+    assert len(base64.b64decode(committed.small(large))) <= committed.PICTURE_BYTES
+
+
+def test_first_difference(tmp_path: Path) -> None:
+    """None where the library is whole; else the first cell that notices, and nothing after it is run."""
+    path = write_page(
+        tmp_path / "page.ipynb",
+        "from eqlib.viz import pictures\nprint(pictures.table('grey').sum())",
+        "_ = open('ran', 'w').close()",
+    )
+    refresh.refresh(path)
+    assert refresh.first_difference(path, "pass") is None
+    (tmp_path / "ran").unlink()
+    broken = "from eqlib.viz import pictures; import numpy as np; pictures.table = lambda cmap: np.zeros(3)"
+    assert "cell 1 prints" in str(refresh.first_difference(path, broken))
+    assert "cell 1 raises" in str(refresh.first_difference(path, "from eqlib.viz import pictures; del pictures.table"))
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(ValueError, match="prologue"):
+        refresh.first_difference(path, "1 / 0")
+
+
+def test_students_get_hints_but_no_solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hint = "<details><summary>Hint</summary>\n\nTry 2.\n\n</details>"
+    solution = "<details><summary>Solution</summary>\n\nIt is 42.\n\n</details>"
+    cells: list[NotebookNode] = [new_markdown_cell(f"# Page\n\n{hint}\n\n{solution}"), new_markdown_cell(solution)]
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(new_notebook(cells=[*cells, new_code_cell("x")]), tmp_path / "notebooks" / "a.ipynb")
+    monkeypatch.setattr(
+        "sys.argv", ["student.py", "--notebooks", str(tmp_path / "notebooks"), "--out", str(tmp_path / "student")]
+    )
+    student.main()
+    copy = (tmp_path / "student" / "a.ipynb").read_text(encoding="utf-8")
+    assert "42" not in copy and "Try 2." in copy
+    assert [cell["cell_type"] for cell in json.loads(copy)["cells"]] == ["markdown", "code"]
+    with pytest.raises(ValueError, match="details"):
+        student.without_solutions("<details><summary>Solution</summary>\n\nIt is 42.")

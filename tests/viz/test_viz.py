@@ -1,0 +1,92 @@
+"""Pictures from arrays, and a slider that changes one."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from eqlib import viz
+from eqlib.viz import pictures, widgets
+
+
+def test_colours_follow_the_values() -> None:
+    """Zero is the middle of the diverging map whatever the range; the ends are the ends; order is kept in lightness."""
+    rgb = viz.colours([[-1.0, 0.0, 4.0]])
+    table = pictures.table("diverging")
+    assert rgb.shape == (1, 3, 3)
+    assert (rgb[0, 1] >= 240).all() and (rgb[0, 2] == table[255]).all()
+    assert (viz.colours([[-9.0, 9.0]], limits=(-1, 1)) == table[[0, 255]]).all()
+    assert (np.diff(pictures.table("sequential").astype(int) @ [3, 6, 1]) >= 0).all()
+    assert (pictures.table("cyclic")[0] == pictures.table("cyclic")[255]).all()
+    assert viz.colours([[2.0, 2.0]], "grey").tolist() == [[[128] * 3] * 2]
+
+
+def test_a_picture_has_row_0_at_the_top() -> None:
+    image = viz.picture([[1.0, 0.0], [0.0, 0.0]], "grey", size=64)
+    assert image.size == (64, 64)
+    assert image.getpixel((2, 2)) == (255, 255, 255) and image.getpixel((2, 40)) == (0, 0, 0)
+    assert Image.open(io.BytesIO(viz.png(image))).size == (64, 64)
+
+
+def test_tiles_stand_side_by_side() -> None:
+    black = Image.new("RGB", (10, 20))
+    assert viz.tile([black] * 3, gap=5).size == (50, 30)
+    sheet = viz.tile([black] * 3, columns=2, gap=5, captions=["θ", "b", "c"], text_size=10)
+    assert sheet.size == (35, 87)
+    assert sheet.getpixel((6, 22)) == (0, 0, 0) and sheet.getpixel((18, 22)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: viz.picture(np.zeros(3)), r"array must have shape \(height, width\) and not be empty, got \(3,\)"),
+        (lambda: viz.picture([[np.nan]]), "array must be finite"),
+        (lambda: viz.picture([[0.0]], "jet"), "cmap must be one of .* got 'jet'"),
+        (lambda: viz.tile([]), "pictures must not be empty"),
+        (lambda: viz.tile([Image.new("RGB", (1, 1))], captions=[]), "got 0 for 1"),
+        (lambda: viz.show(Image.new("RGB", (1, 1)), alt=""), "alt must say in words"),
+        (lambda: viz.show("x", alt="a b c"), "drawing must be .* got str"),
+        (lambda: box(value=9), "value must lie in start..stop"),
+    ],
+)
+def test_wrong_input_is_refused(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def box(value: float = 1.0) -> Any:
+    return widgets.build(
+        lambda x: viz.picture([[x, 5.0]], "grey", limits=(0, 5), size=32),
+        name="angle", start=0, stop=5, step=1, value=value, text=lambda x: f"<{x:.1f}>", alt="two grey squares",
+    )  # fmt: skip
+
+
+def test_the_slider_changes_picture_and_text() -> None:
+    control, picture, below = box().children
+    assert control.description == "angle"
+    assert picture.tooltip == "two grey squares"
+    assert below.value == "angle = 1°: &lt;1.0&gt;"
+    before = picture.value
+    control.value = 2.0
+    assert picture.value != before and picture.value == box(2.0).children[1].value
+    assert below.value == "angle = 2°: &lt;2.0&gt;"
+
+
+def test_one_output_holds_widget_picture_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr(widgets, "display", lambda data, metadata, raw: shown.append((data, metadata)))
+    viz.slider(lambda x: viz.picture([[x]]), name="a", start=0, stop=5, step=1, value=1, alt="one grey square")
+    figure, axes = plt.subplots()
+    axes.plot([0, 1])
+    viz.show(figure, alt="a rising line")
+    (slider, about), (still, _) = shown
+    assert set(slider) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
+    assert slider["text/plain"] == "[slider from 0 to 5°] a = 1°"
+    assert about == {"image/png": {"alt": "one grey square"}}
+    assert still["text/plain"] == "a rising line" and still["image/png"].startswith("iVBOR")
+    assert plt.get_fignums() == []
