@@ -14,7 +14,7 @@ JUPYTER_FLAGS ?=
 PYTEST_FLAGS ?=
 WORKERS ?= 2
 FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
-PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-warn-script-location
+PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-warn-script-location -c constraints.txt
 
 # A name on the PATH proves little (a version manager's shims fail, Debian leaves out ensurepip): run it.
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -65,6 +65,7 @@ clean:
 
 # --- the environment, in steps; a stamp is newer than what it was made from, so the second time costs nothing
 
+# The pinned setuptools comes first: it builds eqlib below, so that nothing unpinned is fetched for the build.
 .venv/made.stamp: $(if $(ALIVE),,FORCE)
 	@[ -n "$(PYTHON)" ] || { echo "eqlib needs Python 3.11, 3.12 or 3.13 with venv, and found none: say PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c '$(FITS)' || { echo "PYTHON=$(PYTHON) is not a Python 3.11-3.13 with venv that runs." >&2; exit 1; }
@@ -72,26 +73,25 @@ clean:
 		|| { echo "torch 2.13 does not exist for Intel Macs; README.md says what to do there." >&2; exit 1; }
 	@echo "Making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) setuptools
 	@echo "$(CURDIR)" > $@
 
 # torch first and alone: a missing CPU wheel ends here in seconds instead of pulling gigabytes of CUDA.
 # A torch that the user names replaces the one that is there, and brings its own dependencies (CUDA) along.
 .venv/torch.stamp: .venv/made.stamp requirements-torch.txt $(if $(filter $(TORCH),$(TORCH_HELD)),,$(if $(TORCH),FORCE))
 	@echo "Installing $(or $(TORCH),torch for the CPU)"
-	@$(if $(TORCH),$(PY) -m pip uninstall --quiet --yes torch && $(PIP) -c constraints.txt "$(TORCH)",\
+	@$(if $(TORCH),$(PY) -m pip uninstall --quiet --yes torch && $(PIP) "$(TORCH)",\
 		$(PIP) --no-deps --retries 1 -r requirements-torch.txt)
 	@echo "$(TORCH)" > $@
 
-# eqlib is built with the pinned setuptools (torch needs it anyhow), so that nothing unpinned is fetched for the build.
 .venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml
 	@echo "Installing eqlib and JupyterLab"
-	@$(PIP) -c constraints.txt setuptools
-	@$(PIP) -c constraints.txt --no-build-isolation -e ".[course]"
+	@$(PIP) --no-build-isolation -e ".[course]"
 	@touch $@
 
 .venv/test.stamp: .venv/course.stamp
 	@echo "Installing what the tests need"
-	@$(PIP) -c constraints.txt --no-build-isolation -e ".[course,test]"
+	@$(PIP) --no-build-isolation -e ".[course,test]"
 	@$(PY) -m pip --disable-pip-version-check check
 	@touch $@
 

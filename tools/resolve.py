@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -66,7 +67,9 @@ class Target:
 
 
 TARGETS = (
-    Target("Linux x86_64", "linux", "Linux", "x86_64", tuple(f"manylinux{n}_x86_64" for n in ("_2_28", "_2_27", "2014"))),
+    Target(
+        "Linux x86_64", "linux", "Linux", "x86_64", tuple(f"manylinux{n}_x86_64" for n in ("_2_28", "_2_27", "2014"))
+    ),
     Target("Windows x86_64", "win32", "Windows", "AMD64", ("win_amd64",)),
     # torch 2.13 has wheels from macOS 14 on, and none for Intel Macs.
     Target("macOS arm64", "darwin", "Darwin", "arm64", ("macosx_14_0_arm64",)),
@@ -121,9 +124,13 @@ def ask_index(pins: Pins, target: Target, *options: str) -> tuple[dict[str, list
         command += ["--only-binary=:all:", "--retries", "1", "--target", folder, "--report", str(report)]
         command += ["--implementation", "cp", "--python-version", target.python]
         command += [word for tag in target.tags for word in ("--platform", tag)]
-        done = subprocess.run([*command, *options, *wanted], capture_output=True, text=True, encoding="utf-8", check=False)
+        done = subprocess.run(
+            [*command, *options, *wanted], capture_output=True, text=True, encoding="utf-8", check=False
+        )
         if done.returncode:
             return {}, done.stdout + done.stderr
+        if yanked := re.findall(r"yanked version: '(.+?)' candidate \(version (.+?) ", done.stderr):
+            return {}, f"ERROR: taken back by their authors: {yanked}"
         installs = json.loads(report.read_text(encoding="utf-8"))["install"]
     metadata = (entry["metadata"] for entry in installs)
     return {canonicalize_name(m["name"]): m.get("requires_dist") or [] for m in metadata}, ""
