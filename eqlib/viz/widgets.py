@@ -91,8 +91,9 @@ def build(
     def line(now: float) -> str:
         return f"{name} = {now:g}{unit}" + (f": {text(now)}" if text is not None else "")
 
+    decimals = len(f"{step:g}".partition(".")[2])
     control = ipywidgets.FloatSlider(
-        value=value, min=start, max=stop, step=step, description=name, readout_format="g",
+        value=value, min=start, max=stop, step=step, description=name, readout_format=f".{decimals}f",
         style={"description_width": "initial"}, layout={"width": "min(100%, 32rem)"},
     )  # fmt: skip
     shown = Picture(value=encode(plot(value)), format="png", tooltip=_checked_alt(alt), layout={"max_width": "100%"})

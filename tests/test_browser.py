@@ -1,0 +1,234 @@
+"""A slider moves a picture, in a real JupyterLab in a real browser.
+
+The first slider of notebook 05 is focused and its arrow key pressed; the picture must change. Without the slider's
+`observe` the same steps must fail. Needs Playwright and the system's Chromium, and skips where either is missing,
+unless EQLIB_REQUIRE_BROWSER=1. The time from key press to changed picture is printed (`pytest -s`), not asserted.
+
+    EQLIB_BROWSER_NOTEBOOK=path.ipynb    another notebook instead of 05
+    EQLIB_SCREENSHOTS=folder             keep screenshots
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = Path(os.environ.get("EQLIB_BROWSER_NOTEBOOK", ROOT / "notebooks" / "05_harmonic_networks.ipynb"))
+FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+TOKEN = "course"
+PRESSES = 15
+# A page is slow on a busy machine: these are only there so that a failure ends.
+START, RUN = 90.0, 180.0
+
+# In the page: time the next key press, from the key to the loaded picture.
+ARM = """([handle, image]) => {
+    window.elapsed = null;
+    handle.addEventListener("keydown", () => { window.pressed = performance.now(); }, {capture: true, once: true});
+    image.addEventListener("load", () => { window.elapsed = performance.now() - window.pressed; }, {once: true});
+}"""
+PIXELS = """async image => {
+    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+    const digest = await crypto.subtle.digest("SHA-256", bytes);
+    return Array.from(new Uint8Array(digest)).join(" ");
+}"""
+
+
+def needs(what: Any, name: str) -> Any:
+    """`what`, or a skip where it is missing, or a failure where it must not be."""
+    if not what:
+        if os.environ.get("EQLIB_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"{name} is missing and EQLIB_REQUIRE_BROWSER=1")
+        pytest.skip(f"{name} is missing")
+    return what
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium with a new profile."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sync_playwright = None
+    needs(sync_playwright, "Playwright")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = needs(next(filter(None, map(shutil.which, names)), None), "Chromium")
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=path,
+            headless=True,
+            chromium_sandbox=False,
+            args=FLAGS,
+            viewport={"width": 1200, "height": 900},
+        )
+        with closing(context):
+            yield context
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the notebooks, in which JupyterLab is at home; what they load beside them is linked."""
+    course = tmp_path_factory.mktemp("course")
+    shutil.copytree(NOTEBOOK.parent, course / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    for name in ("checkpoints", "benchmarks"):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, course / name)
+    return course / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab that serves `folder`, with settings of its own."""
+    home = tmp_path_factory.mktemp("jupyter")
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        f"--IdentityProvider.token={TOKEN}",
+    ]
+    command += [f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    own = {
+        name: str(home / name)
+        for name in (
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_RUNTIME_DIR",
+            "JUPYTERLAB_SETTINGS_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+            "IPYTHONDIR",
+        )
+    }
+    with (home / "log").open("w", encoding="utf-8") as log:
+        server = subprocess.Popen(command, cwd=folder, env=os.environ | own, stdout=log, stderr=log)
+        try:
+            wait_for_server(server, address, home / "log")
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def wait_for_server(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Until it answers; fails with its log if it stops."""
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab does not answer:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+def open_and_run(browser: Any, lab: str, path: Path) -> Any:
+    """The page on which the notebook has run from top to bottom.
+
+    Run All before the kernel is idle is lost in silence, so that is waited for. A last cell writes a file: then it is
+    over.
+    """
+    done = path.with_suffix(".done")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(new_code_cell(f"open({done.name!r}, 'w').close()"))
+    nbformat.write(notebook, path)
+    page = browser.new_page()
+    page.goto(f"{lab}/lab/tree/{path.name}?token={TOKEN}&reset", timeout=1000 * START)
+    page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=1000 * START)
+    screenshot(page, f"{path.stem}_opened")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    end = time.monotonic() + RUN
+    while not done.exists():
+        assert time.monotonic() < end, f"{path.name} did not run to its end"
+        page.wait_for_timeout(200)
+    page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=1000 * START)
+    return page
+
+
+def first_slider(page: Any) -> tuple[Any, Any]:
+    """Handle of the first slider on the page, and the picture in its box; cells out of sight are scrolled to."""
+    slider = page.locator(".jp-OutputArea .widget-vbox", has=page.locator(".widget-slider")).first
+    notebook = page.locator(".jp-WindowedPanel-outer").first
+    notebook.evaluate("panel => panel.scrollTo(0, 0)")
+    for _ in range(200):
+        page.wait_for_timeout(100)
+        if slider.count():
+            break
+        notebook.evaluate("panel => panel.scrollBy(0, 400)")
+    slider.scroll_into_view_if_needed()
+    return slider.get_by_role("slider"), slider.locator("img")
+
+
+def press(page: Any, handle: Any, image: Any, key: str = "ArrowRight", patience: float = 5.0) -> float:
+    """Press a key on the slider. The *picture* must change: its bytes, not only the number. Returns milliseconds."""
+    before, number = image.evaluate(PIXELS), handle.get_attribute("aria-valuenow")
+    page.evaluate(ARM, [handle.element_handle(), image.element_handle()])
+    handle.press(key)
+    end = time.monotonic() + patience
+    while page.evaluate("window.elapsed") is None and time.monotonic() < end:
+        page.wait_for_timeout(20)
+    assert handle.get_attribute("aria-valuenow") != number, "the slider itself did not move"
+    assert image.evaluate(PIXELS) != before, "the picture did not change"
+    return float(page.evaluate("window.elapsed"))
+
+
+def screenshot(page: Any, name: str) -> None:
+    if folder := os.environ.get("EQLIB_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def test_a_key_press_changes_the_picture(browser: Any, lab: str, folder: Path) -> None:
+    """All of the notebook runs, and each press of the arrow key on its first slider changes the picture."""
+    page = open_and_run(browser, lab, folder / NOTEBOOK.name)
+    handle, image = first_slider(page)
+    handle.focus()
+    screenshot(page, "before")
+    times = [press(page, handle, image) for _ in range(PRESSES)]
+    screenshot(page, "after")
+    assert image.get_attribute("title"), "the picture has no alt text"
+    assert page.locator(".jp-OutputArea .widget-slider label").first.text_content(), "the slider has no name"
+    print(f"\nslider to picture: median {statistics.median(times):.0f} ms, {min(times):.0f} to {max(times):.0f} ms")
+    page.close()
+
+
+def test_without_observe_it_fails(browser: Any, lab: str, folder: Path) -> None:
+    """The same press on a slider that nobody observes moves the slider and not the picture, and is found out."""
+    notebook = nbformat.read(folder / NOTEBOOK.name, as_version=4)
+    first = next(
+        number for number, cell in enumerate(notebook.cells) if re.search(r"^\s*viz\.slider\(", cell.source, re.M)
+    )
+    broken = "import ipywidgets\nipywidgets.FloatSlider.observe = lambda *a, **k: None"
+    notebook.cells = [new_code_cell(broken), *notebook.cells[: first + 1]]
+    path = folder / "without_observe.ipynb"
+    nbformat.write(notebook, path)
+    page = open_and_run(browser, lab, path)
+    handle, image = first_slider(page)
+    handle.focus()
+    with pytest.raises(AssertionError, match="the picture did not change"):
+        press(page, handle, image)
+    page.close()
