@@ -16,7 +16,7 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def save_weights(model: nn.Module, path: Path | str, **meta: Any) -> None:
+def save_weights(model: nn.Module, path: Path | str, /, **meta: Any) -> None:
     """Write parameters (as float32) and persistent buffers, with plain notes such as command, seed and seconds.
 
     The file appears whole or not at all, and the same weights give the same bytes.
