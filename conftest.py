@@ -8,19 +8,23 @@ kernel's processor time, so that a busy machine does not fail the tests.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "tools"))
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
-
 import refresh
 from committed import ignored, look_alike, pictures, small
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `pytest -n`, the cells of one notebook share one kernel: they stay with one worker (--dist loadgroup)."""
+    for item in items:
+        if type(item).__name__ == "IPyNbCell":
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)
