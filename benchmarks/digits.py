@@ -1,0 +1,65 @@
+"""Accuracy on rotated digits against the number of training images; writes benchmarks/results/digits.json.
+
+    python benchmarks/digits.py            # every run that the log lacks: about 15 minutes on one core
+    python benchmarks/digits.py --again 100 # one size anew, beside the logged numbers
+
+Equal data, equal number of parameters, about equal time: a step of the plain network takes a quarter to a sixth of the
+harmonic one's, so it gets four times the steps; the log holds the seconds of each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import torch
+
+from eqlib import train
+
+RESULTS = Path(__file__).parent / "results" / "digits.json"
+SIZES = (50, 100, 200, 500, 1000)
+SEEDS = (0, 1, 2)
+STEPS = {"harmonic": 600, "cnn": 2400, "cnn-augmented": 2400}
+
+
+def run(model: str, images: int, seed: int) -> dict[str, object]:
+    """One line of the log."""
+    _, report = train.digits(model, images, seed, steps=STEPS[model], progress=False)
+    command = f"python -m eqlib.train digits --model {model} --images {images} --seed {seed} --steps {STEPS[model]}"
+    return {"command": command, **report, "torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def write(log: dict[str, object]) -> None:
+    """Whole or not at all."""
+    temporary = RESULTS.with_suffix(".part")
+    temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, RESULTS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--again", type=int, help="run one size again and print it beside the log")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+    known = {(r["model"], r["images"], r["seed"]): r for r in log["runs"]}
+    for images in SIZES if args.again is None else (args.again,):
+        for seed in SEEDS:
+            for model in STEPS:
+                old = known.get((model, images, seed))
+                if old is not None and args.again is None:
+                    continue
+                new = run(model, images, seed) | {"commit": commit.stdout.strip()}
+                before = f" (log: {old['test_accuracy']:.3f})" if old else ""
+                print(f"{model:14s} {images:5d} seed {seed}: {new['test_accuracy']:.3f}{before}", flush=True)
+                if args.again is None:
+                    log["runs"].append(new)
+                    write(log)
+
+
+if __name__ == "__main__":
+    main()

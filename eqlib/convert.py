@@ -1,0 +1,50 @@
+"""To and from e3nn and scipy: the same numbers under other names. See docs/conventions.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from eqlib.groups import O3, SO3, Element, Rep
+from eqlib.groups.spatial import real_basis
+
+
+def to_e3nn(rep: Rep) -> Any:
+    """`e3nn.o3.Irreps` of an O(3) rep: same labels, order and basis, so features need no change. Needs e3nn."""
+    from e3nn import o3
+
+    if rep.group != O3():
+        raise ValueError(f"e3nn knows reps of O3 only, got one of {rep.group}")
+    return o3.Irreps(str(rep))
+
+
+def from_e3nn(irreps: Any) -> Rep:
+    """The O(3) rep of `e3nn.o3.Irreps`."""
+    return O3().rep([(block.mul, str(block.ir)) for block in irreps])
+
+
+def to_scipy(g: Element) -> Rotation:
+    """scipy's Rotation of elements of SO3; elements of O3 that reflect are a ValueError."""
+    if g.group not in (SO3(), O3()):
+        raise ValueError(f"a Rotation is an element of SO3 or O3, got one of {g.group}")
+    matrices = g.group.matrix(g)
+    if (np.linalg.det(matrices) < 0).any():
+        raise ValueError("a Rotation has determinant +1, the element holds a reflection")
+    return Rotation.from_matrix(matrices)
+
+
+def from_scipy(rotation: Rotation) -> Element:
+    """Elements of SO3 from scipy's Rotation."""
+    return SO3().from_matrix(rotation.as_matrix())
+
+
+def from_scipy_harmonics(degree: int) -> NDArray[np.complex128]:
+    """U (2l+1, 2l+1) with: our Y_l(x), normalization="integral", = U @ [scipy.special.sph_harm_y(l, m, theta, phi)], m = -l ... l.
+
+    theta is the angle from our polar axis y, and phi is measured from z towards x: theta = arccos(y / |x|), phi = atan2(x, z).
+    """
+    # Kets move like conj(Y_lm), and `real_basis` lists them from m = l down and carries (-i)^l.
+    return (1j**degree * real_basis(degree)).conj()[:, ::-1]

@@ -1,0 +1,171 @@
+"""Every layer for every group: equivariant in float64 and float32, as many weights as theory says, compiled, recast."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from eqlib import groups, nn, testing
+
+CASES = [
+    (groups.Cyclic(1), "3x0"),
+    (groups.Cyclic(4), "2x0+2x1+2"),
+    (groups.Cyclic(5), "2x0+2x1+2"),
+    (groups.Dihedral(6), "2x0e+0o+2x1+2+3e"),
+    (groups.SO2(), "2x0+2x1+2"),
+    (groups.O2(), "2x0e+0o+2x1+2"),
+    (groups.SO3(), "2x0+2x1+2"),
+    (groups.O3(), "2x0e+0o+2x1o+1e+2e"),
+    (groups.Lorentz(), "2x(0,0)+2x(1,1)+(2,0)+(2,2)"),
+    (groups.Lorentz(parity=True), "2x(0,0)+(0,0)o+2x(1,1)+(2,0)"),
+    (groups.SL2C(), "2x(0,0)+2x(1,0)+(1,1)+(2,0)"),
+]
+every_case = pytest.mark.parametrize(("group", "text"), CASES, ids=[g.name for g, _ in CASES])
+
+
+def layers(rep):
+    """(name, module, reps in, rep out)."""
+    gate, invariants = nn.Gate(rep), nn.Invariants(rep)
+    full = nn.TensorProduct(rep, rep, rep, weights=None)
+    norm = nn.BatchNorm(rep)
+    norm.running_square.uniform_(0.5, 2.0)
+    norm.running_mean.uniform_(-1, 1)
+    return [
+        ("Linear", nn.Linear(rep, rep), rep, rep),
+        ("Gate", gate, gate.rep_in, rep),
+        ("NormActivation", nn.NormActivation(rep), rep, rep),
+        ("Invariants", invariants, rep, invariants.rep_out),
+        ("BatchNorm", norm.eval(), rep, rep),
+        ("BatchNorm in training", nn.BatchNorm(rep), rep, rep),
+        ("TensorProduct", nn.TensorProduct(rep, rep, rep), (rep, rep), rep),
+        ("depthwise", nn.TensorProduct(rep, rep, rep, depthwise=True), (rep, rep), rep),
+        ("no weights", full, (rep, rep), full.rep_out),
+    ]
+
+
+@every_case
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_equivariant(group, text, dtype, tolerance):
+    for name, f, rep_in, rep_out in layers(group.rep(text)):
+        error = testing.equivariance_error(f, rep_in, rep_out, dtype=dtype)
+        assert error < tolerance, (name, error)
+
+
+@every_case
+def test_weight_counts_leave_no_path_out(group, text):
+    rep = group.rep(text)
+    linear = nn.Linear(rep, rep)
+    assert linear.weight.numel() == sum(m * n * a.endo for m, a in rep.blocks for n, b in rep.blocks if a == b)
+    # The same numbers from a null space that knows no formula.
+    both = (rep.generators(), rep.discrete())
+    assert len(groups.intertwiners(both, both)) == linear.weight.numel()
+    product = nn.TensorProduct(rep, rep, rep)
+    expected = sum(
+        m * n * k * group.tensor_product(a, b).get(c, 0) * c.endo
+        for m, a in rep.blocks
+        for n, b in rep.blocks
+        for k, c in rep.blocks
+    )
+    assert product.weight_numel == product.weight.numel() == expected
+
+
+@every_case
+def test_linear_weights_are_independent(group, text):
+    rep = group.rep(text)
+    linear, eye = nn.Linear(rep, rep, bias=False).double(), torch.eye(rep.dim, dtype=torch.float64)
+    maps = []
+    for w in torch.eye(linear.weight.numel(), dtype=torch.float64):
+        linear.weight.data.copy_(w)
+        maps.append(linear(eye).flatten())
+    assert torch.linalg.matrix_rank(torch.stack(maps)) == linear.weight.numel()
+
+
+@every_case
+def test_product_without_weights_is_an_isometry(group, text):
+    rep = group.rep(text)
+    products = [c for m, a in rep.blocks for n, b in rep.blocks for c in group.tensor_product(a, b)]
+    everything = group.rep([(1, c) for c in dict.fromkeys(products)])
+    full = nn.TensorProduct(rep, rep, everything, weights=None).double()
+    assert full.rep_out.dim == rep.dim**2
+    x, y = torch.randn(2, 4, rep.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    norms = full(x, y).norm(dim=1) / (x.norm(dim=1) * y.norm(dim=1))
+    if group.compact:
+        assert (norms - 1).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("group", "text"), [(groups.SO2(), "2x0+1"), (groups.Lorentz(), "2x(0,0)+(1,1)")], ids=["SO2", "Lorentz"]
+)
+@pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
+def test_compiles_without_a_graph_break(group, text):
+    torch._dynamo.reset()
+    for name, f, rep_in, _ in layers(group.rep(text)):
+        reps = rep_in if isinstance(rep_in, tuple) else (rep_in,)
+        x = [torch.randn(3, rep.dim) for rep in reps]
+        compiled = torch.compile(copy.deepcopy(f), fullgraph=True, backend="aot_eager")
+        assert torch.allclose(compiled(*x), f(*x), atol=1e-5), name
+
+
+@every_case
+def test_double_after_float32_is_exact(group, text):
+    rep = group.rep(text)
+    product = nn.TensorProduct(rep, rep, rep).float().double()
+    for (i, j, _, _, _), p in zip(product._paths, range(len(product._paths)), strict=True):
+        a, b = rep.blocks[i][1], rep.blocks[j][1]
+        c = rep.blocks[product._paths[p][2]][1]
+        assert np.array_equal(getattr(product, f"cg_{p}").numpy(), group.clebsch_gordan(a, b, c).dense())
+
+
+@every_case
+def test_empty_batches_and_zero_vectors_are_finite(group, text):
+    for name, f, rep_in, rep_out in layers(group.rep(text)):
+        reps = rep_in if isinstance(rep_in, tuple) else (rep_in,)
+        assert f(*(torch.zeros(0, rep.dim) for rep in reps)).shape == (0, rep_out.dim), name
+        zeros = [torch.zeros(2, rep.dim, requires_grad=True) for rep in reps]
+        out = f(*zeros)
+        out.sum().backward()
+        assert out.isfinite().all(), name
+        assert all(z.grad is None or z.grad.isfinite().all() for z in zeros), name
+
+
+def test_external_weights():
+    group = groups.O3()
+    rep = group.rep("2x0e+1o")
+    f = nn.TensorProduct(rep, rep, rep, weights="external")
+    shared = nn.TensorProduct(rep, rep, rep)
+    x, y = torch.randn(2, 5, rep.dim)
+    w = shared.weight.detach()
+    assert torch.allclose(f(x, y, w.expand(5, -1)), shared(x, y), atol=1e-6)
+    with pytest.raises(ValueError, match="weights are given in forward exactly where"):
+        f(x, y)
+
+
+def test_batch_norm_normalises():
+    rep = groups.O3().rep("2x0e+3x1o")
+    norm = nn.BatchNorm(rep).double()
+    x = 5 * torch.randn(4000, rep.dim, dtype=torch.float64) + 1
+    y = norm(x)
+    assert y[:, :2].mean(0).abs().max() < 1e-6
+    assert (y[:, :2].var(0) - 1).abs().max() < 1e-2
+    assert (y[:, 2:].unflatten(1, (3, 3)).square().mean((0, 2)) - 1).abs().max() < 1e-2
+
+
+def test_feature_axis_may_stand_anywhere():
+    rep = groups.SO2().rep("2x0+2x1")
+    x = torch.randn(3, rep.dim, 4, 5)
+    for make in (nn.NormActivation, nn.Invariants, nn.BatchNorm):
+        assert torch.allclose(make(rep, axis=1)(x), make(rep)(x.movedim(1, -1)).movedim(-1, 1), atol=1e-6)
+
+
+def test_the_measure_itself_finds_what_is_broken():
+    rep = groups.O3().rep("2x0e+2x1o")
+    assert testing.equivariance_error(torch.relu, rep, rep) > 0.1
+    linear = nn.Linear(rep, rep)
+    assert testing.equivariance_error(lambda x: linear.double()(x) + 0.01 * x.flip(-1), rep, rep) > 1e-3
+    with pytest.raises(AssertionError, match="not equivariant"):
+        testing.assert_equivariant(torch.relu, rep, rep)
+    with pytest.raises(ValueError, match="zero"):
+        testing.equivariance_error(lambda x: 0 * x, rep, rep)
+    with pytest.raises(ValueError, match="does not vary"):
+        testing.equivariance_error(lambda x: torch.ones_like(x), rep, rep)
