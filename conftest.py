@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -19,12 +20,20 @@ from committed import ignored, look_alike, pictures, small
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `pytest -n`, the cells of one notebook share one kernel: they stay with one worker (--dist loadgroup)."""
-    for item in items:
-        if type(item).__name__ == "IPyNbCell":
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `pytest -n`, what shares a kernel or a server stays with one worker: a notebook's cells, the browser's tests.
+
+    (xdist's own groups, `--dist loadgroup`, are lost on pytest 9.2: xdist 3.8 writes them where it no longer reads.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByKernel(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return file if file.endswith((".ipynb", "test_browser.py")) else nodeid
+
+    return ByKernel(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

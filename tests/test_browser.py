@@ -34,8 +34,6 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 FLAGS += ["--disable-component-update", "--disable-sync"]
 TOKEN = "course"
 PRESSES = 15
-# The tests share a server and a browser: with `pytest -n` they stay with one worker.
-pytestmark = pytest.mark.xdist_group("browser")
 # A page is slow on a busy machine: these are only there so that a failure ends.
 START, RUN = 90.0, 180.0
 
