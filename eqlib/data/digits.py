@@ -96,8 +96,8 @@ def digits(size: int = 25, rotated: bool = False, seed: int = 0, train: int = 10
     of a larger one, while the 297 validation and the 500 test images stay the same.
     Raises ValueError for a size or a number of training images that cannot be.
 
-    A 6 turned by half a turn resembles a 9. The label stays that of the upright digit, so a rotated set has a few
-    images that nobody could tell apart, and no classifier reaches 100 %.
+    A 6 turned by half a turn resembles a 9, and a 9 a 6. The label stays that of the upright digit, so in a rotated set
+    only the handwriting tells them apart (docs/data_digits.md has figures).
     """
     if size < 13 or size % 2 == 0:
         raise ValueError(f"size: got {size!r}, expected an odd number of pixels, at least 13")
