@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `pytest -n`, what shares a kernel or a server stays with one worker: a notebook's cells, the browser's tests.
+    """With `pytest -n`, what shares a kernel or a server stays with one worker: a notebook's cells, the browser tests.
 
     (xdist's own groups, `--dist loadgroup`, are lost on pytest 9.2: xdist 3.8 writes them where it no longer reads.)
     """
