@@ -28,7 +28,14 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Code that breaks the library before a notebook's first cell; the notebook must then raise or print something else.
 # Break what the notebook teaches (a Clebsch-Gordan sign, a dropped path, a wrong phase), as early in it as can be.
-BREAKS: dict[str, str] = {}
+BREAKS: dict[str, str] = {
+    # SO(2) turns clockwise.
+    "00_start_here.ipynb": """
+from eqlib.groups import SO2
+right = SO2.matrices
+SO2.matrices = lambda self, label: (-right(self, label)[0], right(self, label)[1])
+""",
+}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -212,7 +219,8 @@ def test_solutions_and_code_are_not_prose() -> None:
     hint = "<details><summary>Hint</summary>\n\nthree more words\n\n</details>"
     solution = "<details><summary>Solution</summary>\n\nmany words here\n\n```python\nx = 1\n```\n\n</details>"
     assert form.prose("Two words.") == 2
-    assert form.prose(f"Two words.\n\n{hint}\n\n{solution}\n\n$$a = b$$\n\n```\ncode\n```") == 5
+    others = "$$a = b$$\n\n```\ncode\n```\n\n| a | table |\n| --- | --- |"
+    assert form.prose(f"Two words.\n\n{hint}\n\n{solution}\n\n{others}") == 5
     assert form.prose("Let $x = y + z$ be `f(x)`, see [this page](https://example.org/a/b).") == 7
 
 

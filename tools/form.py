@@ -42,9 +42,10 @@ def is_solution(summary: str) -> bool:
 
 
 def prose(source: str) -> int:
-    """Words that a reader reads in a markdown cell: no code, no solutions, no display math; inline math is one word."""
+    """Words of prose in a markdown cell: no code, solutions, tables or display math; inline math is one word."""
     text = DETAILS.sub(lambda found: "" if is_solution(found[1]) else found[2], source)
     text = FENCE.sub("", text)
+    text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL)
     text = re.sub(r"\$[^$\n]+\$", "math", text)
     text = re.sub(r"`[^`\n]+`", "code", text)
