@@ -2,7 +2,7 @@
 # make test       install into .venv, and run every test and every notebook
 # make refresh    run the notebooks and write their outputs (CONTRIBUTING.md)
 # make student    copies of the notebooks without solutions
-# make lint, make environment, make links, make resolve: see CONTRIBUTING.md
+# make lint, make environment, make links, make resolve, make binder: see CONTRIBUTING.md
 #
 # PYTHON=python3.12          the Python to build .venv from (3.11-3.13; else the first of the list below that runs)
 # TORCH=torch==2.13.0        another torch, such as the CUDA one of Linux; .venv keeps it until told otherwise
@@ -26,7 +26,7 @@ TORCH ?= $(shell cat .venv/torch.stamp 2>/dev/null)
 TORCH_HELD := $(shell cat .venv/torch.stamp 2>/dev/null)
 ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-.PHONY: course test refresh student lint environment links resolve which-python clean FORCE
+.PHONY: course test refresh student lint environment links resolve binder which-python clean FORCE
 .DELETE_ON_ERROR:
 
 course: .venv/course.stamp
@@ -35,7 +35,7 @@ course: .venv/course.stamp
 
 # Each notebook has a budget of one core, so the threads are few and the workers share the notebooks out.
 test: .venv/test.stamp .venv/resolved.stamp
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --nbval --nbval-current-env $(PYTEST_FLAGS) tests notebooks
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --nbval --nbval-current-env $(PYTEST_FLAGS) tests notebooks
 
 refresh: .venv/test.stamp
 	$(PY) tools/refresh.py notebooks/*.ipynb
@@ -55,7 +55,10 @@ links: .venv/test.stamp
 	$(PY) tools/links.py
 
 resolve: .venv/test.stamp
-	$(PY) tools/resolve.py --every-python --require-index
+	$(PY) tools/resolve.py --every-python --require-index --stamp .venv/resolved.stamp
+
+binder: .venv/test.stamp
+	$(PY) tools/binder.py --install
 
 which-python:
 	@echo "$(PYTHON)"

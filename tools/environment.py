@@ -2,7 +2,7 @@
 
     python tools/environment.py
 
-conda gives Python and pip and nothing else; pip installs the course's pins, the same list on Binder, under conda and here.
+conda gives Python and pip and nothing else; pip installs the course's pins: one list for Binder, conda and `make`.
 """
 
 from __future__ import annotations

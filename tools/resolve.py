@@ -4,10 +4,10 @@
     python tools/resolve.py --every-python    # 3.11 and 3.12 too
     python tools/resolve.py --require-index   # an index that does not answer is then an error
 
-pip evaluates environment markers for the machine it runs on, so `pip install --platform win_amd64` alone asks Windows for
-Linux's packages and never for pywinpty. Here the markers are evaluated for the target, twice: to choose the pins, and to
-follow every package's own requirements. What is shown for each target is that each pin has a wheel, and that the pins are
-closed: whatever eqlib[course,test,bench] asks for is pinned, at a version that satisfies everyone who asks.
+pip evaluates environment markers for the machine it runs on, so `pip install --platform win_amd64` alone asks Windows
+for Linux's packages and never for pywinpty. Here the markers are evaluated for the target, twice: to choose the pins,
+and to follow every package's own requirements. What is shown for each target is that each pin has a wheel, and that
+the pins are closed: whatever eqlib[course,test,bench] asks for is pinned, at a version that satisfies all who ask.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def ask_index(pins: Pins, target: Target, *options: str) -> tuple[dict[str, list
 
 
 def open_ends(roots: Iterable[str], requires: Mapping[str, list[str]], pins: Pins, target: Target) -> list[str]:
-    """What is asked for, by the roots or by what they ask for, and not pinned, or pinned at a version that does not do."""
+    """What the roots ask for, or what those ask for in turn, that is not pinned, or pinned at a version of no use."""
     problems: list[str] = []
     todo = [("eqlib", line, "") for line in roots]
     seen: set[tuple[str, str]] = set()
