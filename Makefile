@@ -58,7 +58,7 @@ resolve: .venv/test.stamp
 	$(PY) tools/resolve.py --every-python --require-index --stamp .venv/resolved.stamp
 
 binder: .venv/test.stamp
-	$(PY) tools/binder.py --install
+	$(PY) tools/check_binder.py --install
 
 which-python:
 	@echo "$(PYTHON)"

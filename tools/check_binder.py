@@ -1,7 +1,7 @@
 """What Binder would build, as far as that can be seen without building an image.
 
-    python tools/binder.py             # render the Dockerfile and look for the three things that it must do
-    python tools/binder.py --install   # also install Binder's very list into a fresh environment, as Binder would
+    python tools/check_binder.py             # render the Dockerfile and look for the three things that it must do
+    python tools/check_binder.py --install   # also install Binder's very list into a fresh environment, as Binder would
 
 repo2docker exits with 0 on a repository that it understands not at all, so the text is read instead.
 """
