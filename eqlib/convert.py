@@ -42,7 +42,7 @@ def from_scipy(rotation: Rotation) -> Element:
 
 
 def from_scipy_harmonics(degree: int) -> NDArray[np.complex128]:
-    """U (2l+1, 2l+1) with: our Y_l(x), normalization="integral", = U @ [scipy.special.sph_harm_y(l, m, theta, phi)], m = -l ... l.
+    """U (2l+1, 2l+1) with: our Y_l(x) ("integral") = U @ [scipy.special.sph_harm_y(l, m, theta, phi)], m = -l ... l.
 
     theta is the angle from our polar axis y, and phi is measured from z towards x: theta = arccos(y / |x|), phi = atan2(x, z).
     """

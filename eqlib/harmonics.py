@@ -58,6 +58,9 @@ class Harmonics(Constants):
     Raises ValueError for a wrong last axis, and for space-like or null x where normalize=True and mu = 0.
     """
 
+    metric: Tensor
+    turn: Tensor
+
     def __init__(
         self, group: Group, degree: int, normalize: bool = True, normalization: str = "component", mu: float = 0.0
     ) -> None:
@@ -88,7 +91,9 @@ class Harmonics(Constants):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1:] != (self.size,):
-            raise ValueError(f"x must have last axis {self.size} (components of {self.group}.vector), got {tuple(x.shape)}")
+            raise ValueError(
+                f"x must have last axis {self.size} (components of {self.group}.vector), got {tuple(x.shape)}"
+            )
         x = x @ self.turn.T
         if self.normalize:
             x = x / self.scale(x)
@@ -109,9 +114,7 @@ class Harmonics(Constants):
         return torch.where(square > 0, square, 1.0).sqrt()
 
 
-def harmonics(
-    group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component"
-) -> Tensor:
+def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:
     """`Harmonics` as a function: (..., v) -> (..., rep(group, degree).dim). Keep the module where speed matters."""
     if not torch.is_floating_point(x):
         raise ValueError(f"x must be a floating point tensor, got {x.dtype}")
@@ -128,7 +131,7 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
     vectors = list(dict.fromkeys(v for _, v in group.vector.blocks))
     reached: dict[Irrep, tuple[tuple[Irrep, Irrep, Irrep], ...]] = {group.trivial: ()}
     frontier = [group.trivial]
-    while irrep not in reached and frontier and len(reached) < 400:
+    while irrep not in reached and frontier and len(reached) < 100:
         found = []
         for a in frontier:
             for v in vectors:
@@ -170,6 +173,3 @@ def matrices(rep: Rep, vectors: Tensor) -> Tensor:
         out[:, start:stop, start:stop] = block
         start = stop
     return out
-
-
-

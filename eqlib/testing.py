@@ -123,4 +123,3 @@ def _relative(plain: Tensor, before: Tensor, after: Tensor) -> float:
         raise ValueError("f does not vary with its input: it passes every test and shows nothing")
     error = (after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1).clamp_min(1e-300)
     return float(error.max())
-

@@ -56,7 +56,9 @@ def test_harmonics_equal_e3nn(double, normalization):
 
 def test_matrices_equal_e3nn(double):
     turns = o3.rand_matrix(5)
-    turns = torch.cat([turns, -turns, torch.eye(3)[None], -torch.eye(3)[None], torch.diag(torch.tensor([1.0, -1, -1]))[None]])
+    turns = torch.cat(
+        [turns, -turns, torch.eye(3)[None], -torch.eye(3)[None], torch.diag(torch.tensor([1.0, -1, -1]))[None]]
+    )
     rep = O3.rep("+".join(f"{l}{p}" for l in range(L + 1) for p in "eo"))
     theirs = convert.to_e3nn(rep).D_from_matrix(turns)
     assert (harmonics.matrices(rep, turns) - theirs).abs().max() < 1e-11
@@ -112,7 +114,11 @@ def test_harmonics_move_with_the_group(group):
 @every_group
 def test_matrices_are_the_reps_own(group):
     g = group.sample(4, seed=2)
-    reachable = [a for a, _ in zip(group.irreps(), range(6), strict=False) if "SL2C" not in str(a) or a.label in ("(0,0)", "(1,1)")]
+    reachable = [
+        a
+        for a, _ in zip(group.irreps(), range(6), strict=False)
+        if "SL2C" not in str(a) or a.label in ("(0,0)", "(1,1)")
+    ]
     rep = group.rep([(2, a) for a in reachable])
     found = harmonics.matrices(rep, torch.tensor(group.vector(g)))
     assert np.abs(found.numpy() - rep(g)).max() < 1e-12 * max(1, np.abs(rep(g)).max())
@@ -120,11 +126,15 @@ def test_matrices_are_the_reps_own(group):
 
 @pytest.mark.parametrize("normalize", [True, False])
 def test_gradients_are_finite_in_the_hard_places(normalize):
-    x = torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, -1, 0], [1, 0, 0], [0, 0, 1e-8]], dtype=torch.float64, requires_grad=True)
+    x = torch.tensor(
+        [[0.0, 0, 0], [0, 1, 0], [0, -1, 0], [1, 0, 0], [0, 0, 1e-8]], dtype=torch.float64, requires_grad=True
+    )
     harmonics.harmonics(O3, x, 5, normalize=normalize).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
-    turns = torch.stack([torch.eye(3), torch.diag(torch.tensor([1.0, -1, -1])), -torch.eye(3)]).double().requires_grad_()
+    turns = (
+        torch.stack([torch.eye(3), torch.diag(torch.tensor([1.0, -1, -1])), -torch.eye(3)]).double().requires_grad_()
+    )
     harmonics.matrices(O3.rep("3o+2e+1e"), turns).sum().backward()
     assert turns.grad is not None
     assert turns.grad.isfinite().all()

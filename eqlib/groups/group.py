@@ -124,7 +124,9 @@ class Group(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """Caches stay behind: they point back to the group and are found again."""
-        derived = {name for kind in type(self).__mro__ for name, x in vars(kind).items() if isinstance(x, cached_property)}
+        derived = {
+            name for kind in type(self).__mro__ for name, x in vars(kind).items() if isinstance(x, cached_property)
+        }
         kept = {k: v for k, v in self.__dict__.items() if k not in derived}
         return {**kept, "_irreps": {}, "_products": {}}
 

@@ -90,7 +90,11 @@ class SL2C(Group):
 
     def endomorphism_basis(self, a: Irrep) -> Array:
         k, n = _spins(a.label)
-        return np.eye(a.dim)[None] if k == n else np.array([np.eye(a.dim), np.kron(turn(np.pi / 2).round(), np.eye(a.dim // 2))])
+        return (
+            np.eye(a.dim)[None]
+            if k == n
+            else np.array([np.eye(a.dim), np.kron(turn(np.pi / 2).round(), np.eye(a.dim // 2))])
+        )
 
     def _constituents(self, a: Irrep) -> list[tuple[int, int, Complex]]:
         """Irreps of a's complexification: (k, n, map from real components to complex matrices (a.dim, k+1, n+1))."""
@@ -118,7 +122,10 @@ class SL2C(Group):
                     t = np.einsum("akm,bln,klp,mnq,cpq->abc", u, v, left, right, basis.conj(), optimize=True)
                     if k3 != n3:  # components of c are Re and Im: i times a map is another map
                         half = t[:, :, : c.dim // 2]
-                        rows += [np.concatenate([half.real, half.imag], -1), np.concatenate([-half.imag, half.real], -1)]
+                        rows += [
+                            np.concatenate([half.real, half.imag], -1),
+                            np.concatenate([-half.imag, half.real], -1),
+                        ]
                     else:
                         rows += [t.real, t.imag]
         return np.array(rows)
@@ -127,7 +134,9 @@ class SL2C(Group):
         if (worst := np.abs(np.swapaxes(matrices, 1, 2) @ METRIC @ matrices - METRIC).max(initial=0.0)) > 1e-5 * (
             np.abs(matrices).max(initial=1.0) ** 2
         ):
-            raise ValueError(f"matrix of {self} must preserve the metric (+,-,-,-): L^T g L differs from g by {worst:.2g}")
+            raise ValueError(
+                f"matrix of {self} must preserve the metric (+,-,-,-): L^T g L differs from g by {worst:.2g}"
+            )
         if (matrices[:, 0, 0] < 0).any():
             raise ValueError(f"matrix of {self} must not reverse time: its (0, 0) entry is negative")
         flipped = np.linalg.det(matrices) < 0
@@ -220,7 +229,12 @@ def _ascending(odd: bool) -> Iterator[tuple[int, int]]:
         for k in range(dim):
             if dim == (k + 1) ** 2:
                 yield k, k
-            if dim % 2 == 0 and dim // 2 % (k + 1) == 0 and (n := dim // 2 // (k + 1) - 1) < k and (odd or (k + n) % 2 == 0):
+            if (
+                dim % 2 == 0
+                and dim // 2 % (k + 1) == 0
+                and (n := dim // 2 // (k + 1) - 1) < k
+                and (odd or (k + n) % 2 == 0)
+            ):
                 yield k, n
 
 

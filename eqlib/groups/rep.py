@@ -19,6 +19,8 @@ class Rep:
     """
 
     __slots__ = ("blocks", "group")
+    group: Group
+    blocks: tuple[tuple[int, Irrep], ...]
 
     def __init__(self, group: Group, blocks: tuple[tuple[int, Irrep], ...]) -> None:
         object.__setattr__(self, "group", group)

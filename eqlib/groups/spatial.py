@@ -80,9 +80,7 @@ def rotation_generators(l: int) -> Array:
 def real_clebsch_gordan(l1: int, l2: int, l3: int) -> Array:
     """sqrt(2 l3 + 1) * wigner_3j in the real basis, sign included, (2 l1 + 1, 2 l2 + 1, 2 l3 + 1)."""
     c = su2_clebsch_gordan(2 * l1, 2 * l2, 2 * l3)
-    real = np.einsum(
-        "ia,jb,kc,abc->ijk", real_basis(l1), real_basis(l2), real_basis(l3).conj(), c, optimize=True
-    )
+    real = np.einsum("ia,jb,kc,abc->ijk", real_basis(l1), real_basis(l2), real_basis(l3).conj(), c, optimize=True)
     return real.real
 
 

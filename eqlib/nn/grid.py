@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -94,6 +93,8 @@ class GridConv(Constants):
     Raises ValueError for mixed groups, a wrong channel axis, pixels that are not finite.
     """
 
+    place: Tensor
+
     def __init__(
         self,
         rep_in: Rep,
@@ -117,7 +118,13 @@ class GridConv(Constants):
             padding = kernel_size // 2
         if not isinstance(padding, int) or padding < 0:
             raise ValueError(f'padding must be "same" or a number of pixels, got {padding!r}')
-        self.rep_in, self.rep_out, self.kernel_size, self.stride, self.padding = rep_in, rep_out, kernel_size, stride, padding
+        self.rep_in, self.rep_out, self.kernel_size, self.stride, self.padding = (
+            rep_in,
+            rep_out,
+            kernel_size,
+            stride,
+            padding,
+        )
         self._dimensions = group.vector.dim
         self._conv = torch.nn.functional.conv2d if self._dimensions == 2 else torch.nn.functional.conv3d
         self._plan: list[tuple[int, int, str, slice]] = []
@@ -138,7 +145,12 @@ class GridConv(Constants):
                 self._plan.append((i, j, names[a, b], slice(start, start + count)))
                 start += count
         self.weight = torch.nn.Parameter(torch.cat(weights) if weights else torch.zeros(0))
-        where = [s.start + n for (mul, b), s in zip(rep_out.blocks, rep_out.slices, strict=True) if b.is_trivial for n in range(mul)]
+        where = [
+            s.start + n
+            for (mul, b), s in zip(rep_out.blocks, rep_out.slices, strict=True)
+            if b.is_trivial
+            for n in range(mul)
+        ]
         self.constant("place", np.eye(rep_out.dim)[where])
         self.bias = torch.nn.Parameter(torch.zeros(len(where))) if bias and where else None
         self._cache: tuple[object, Tensor] | None = None
@@ -188,6 +200,3 @@ class GridPool(torch.nn.Module):
         odd = x.shape[2] % 2
         pool = torch.nn.functional.avg_pool2d if x.ndim == 4 else torch.nn.functional.avg_pool3d
         return pool(x, 2 + odd, stride=2, padding=odd, count_include_pad=False)
-
-
-

@@ -109,7 +109,9 @@ def test_k_is_the_number_of_intertwiners(group, irreps):
         if a.dim * b.dim * c.dim > 130:
             continue
         one = np.eye(a.dim), np.eye(b.dim)
-        algebra = np.array([np.kron(x, one[1]) + np.kron(one[0], y) for x, y in zip(a.generators, b.generators, strict=True)])
+        algebra = np.array(
+            [np.kron(x, one[1]) + np.kron(one[0], y) for x, y in zip(a.generators, b.generators, strict=True)]
+        )
         algebra = algebra.reshape(group.dim, a.dim * b.dim, a.dim * b.dim)
         discrete = np.array([np.kron(x, y) for x, y in zip(a.discrete, b.discrete, strict=True)])
         maps = groups.intertwiners((algebra, discrete), (c.generators, c.discrete))

@@ -119,7 +119,9 @@ def test_compiles_without_a_graph_break():
     assert torch.allclose(torch.compile(f, fullgraph=True, backend="aot_eager")(x), f(x), atol=1e-5)
 
 
-@pytest.mark.parametrize(("group", "hidden"), [(groups.SO2(), "2x0+2x1"), (groups.O2(), "2x0e+0o+2x1"), (groups.Dihedral(4), "2x0e+2x1+2e")])
+@pytest.mark.parametrize(
+    ("group", "hidden"), [(groups.SO2(), "2x0+2x1"), (groups.O2(), "2x0e+0o+2x1"), (groups.Dihedral(4), "2x0e+2x1+2e")]
+)
 def test_harmonic_net_is_invariant(group, hidden):
     net = models.HarmonicNet(group, [hidden, hidden]).eval()
     image = group.rep([(1, group.trivial)])

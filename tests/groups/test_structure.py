@@ -1,0 +1,119 @@
+"""Reps, subgroups, the regular rep, the pinned basis of Clebsch-Gordan tensors, and what an import costs."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from eqlib import groups
+
+FINITE = [*(groups.Cyclic(n) for n in range(1, 9)), *(groups.Dihedral(n) for n in range(1, 9))]
+PAIRS = [
+    (groups.O2(), "0e+0o+2x1+2+3+8", groups.SO2()),
+    (groups.O2(), "0e+0o+2x1+2+3+4+8", groups.Dihedral(4)),
+    (groups.O2(), "0e+0o+2x1+2+3+4+9", groups.Cyclic(3)),
+    (groups.O2(), "0o+1+2", groups.Dihedral(1)),
+    (groups.SO2(), "0+1+2+3", groups.Cyclic(4)),
+    (groups.Dihedral(6), "0e+0o+1+2+3e+3o", groups.Dihedral(3)),
+    (groups.Dihedral(4), "0e+1+2e+2o", groups.Cyclic(4)),
+    (groups.O3(), "0e+0o+1o+2x2e", groups.SO3()),
+    (groups.Lorentz(parity=True), "(1,1)+(2,0)+(2,2)o+(3,1)", groups.Lorentz()),
+    (groups.Lorentz(), "(1,1)+(2,0)+(2,2)", groups.SL2C()),
+]
+
+
+@pytest.mark.parametrize(("group", "text", "sub"), PAIRS, ids=[f"{g}-{h}" for g, _, h in PAIRS])
+def test_restriction(group, text, sub):
+    rep = group.rep(text)
+    new, q = groups.restrict(rep, sub)
+    assert new.group == sub
+    assert np.abs(q @ q.T - np.eye(rep.dim)).max() < 1e-12
+    h = sub.sample(6, seed=0)
+    inside = group.from_matrix(sub.matrix(h))
+    assert np.abs(rep(inside) - q @ new(h) @ q.T).max() < 1e-10 * max(1.0, np.abs(rep(inside)).max())
+
+
+def test_restriction_by_a_given_embedding():
+    """SO3 inside the Lorentz group: (1,1) is a scalar and a vector."""
+    group, sub = groups.Lorentz(), groups.SO3()
+    embedding = groups.Embedding(np.eye(3, 6), group.identity())
+    new, _ = groups.restrict(group.rep("(1,1)+(2,2)"), sub, embedding)
+    assert str(new) == "1x0+1x1+1x0+1x1+1x2"
+
+
+@pytest.mark.parametrize("group", FINITE, ids=str)
+def test_regular_rep_is_a_permutation(group):
+    rep, q = groups.regular(group)
+    assert rep.dim == group.components
+    assert np.abs(q @ q.T - np.eye(rep.dim)).max() < 1e-12
+    assert all(rep.multiplicity(a) == a.dim // a.endo for a in group.irreps())
+    p = q @ rep(group.element(np.zeros((group.components, 0)), np.arange(group.components))) @ q.T
+    assert np.abs(p - p.round()).max() < 1e-12
+    assert (p.round().sum(1) == 1).all()
+    # The left regular rep: h takes the indicator of e to that of h.
+    assert (p.round()[:, :, 0].argmax(1) == np.arange(group.components)).all()
+    # So a pointwise function commutes with the group.
+    x = np.random.default_rng(0).normal(size=rep.dim)
+    f = q.T @ np.maximum(q @ x, 0)
+    g = group.sample(3, seed=1)
+    moved = np.maximum(np.einsum("ij,njk,k->ni", q, rep(g), x), 0) @ q
+    assert np.abs(moved - rep(g) @ f).max() < 1e-12
+
+
+def test_basis_of_multiple_products_is_pinned():
+    """K = 2 in SO2 1 x 1 -> 2 and Lorentz (2,0) x (2,0) -> (2,0): these very numbers, for ever."""
+    half = np.sqrt(0.5)
+    found = groups.SO2().clebsch_gordan("1", "1", "2").dense()
+    first = [[[half, 0], [0, half]], [[0, half], [-half, 0]]]
+    second = [[[0, half], [-half, 0]], [[-half, 0], [0, -half]]]
+    assert np.abs(found - [first, second]).max() < 1e-12
+    found = groups.Cyclic(3).clebsch_gordan("1", "1", "1")
+    assert found.shape == (2, 2, 2, 2)
+    two = groups.Lorentz().clebsch_gordan("(2,0)", "(2,0)", "(2,0)")
+    assert two.shape == (2, 6, 6, 6)
+    assert two.values[:3].tolist() == pytest.approx([0.5, 0.5, 0.5], abs=1e-12)
+    assert (two.dense() == -two.dense().swapaxes(1, 2)).all()
+
+
+def test_swap_parts_come_first_symmetric_then_antisymmetric():
+    for group, label in ((groups.SO2(), "1"), (groups.Cyclic(5), "2"), (groups.Lorentz(), "(2,0)")):
+        a = group.irrep(label)
+        for c in group.tensor_product(a, a):
+            tensors = group.clebsch_gordan(a, a, c).dense()
+            signs = [np.sign(np.vdot(t, t.swapaxes(0, 1))) for t in tensors]
+            assert signs == sorted(signs, reverse=True)
+            for t, sign in zip(tensors, signs, strict=True):
+                assert np.abs(t.swapaxes(0, 1) - sign * t).max() < 1e-12
+
+
+def test_light_cone_coordinates():
+    group = groups.Lorentz()
+    e, x, y, z = 5.0, 1.0, 2.0, 3.0
+    half = np.sqrt(0.5)
+    assert group.coordinates @ [e, x, y, z] == pytest.approx([(e + z) * half, (e - z) * half, x, y], abs=1e-14)
+    boost = group.element([0, 0, 0, 0, 0, 0.7])
+    assert (group.matrix(boost) @ [2.0, 0, 0, 0])[0] == pytest.approx([2 * np.cosh(0.7), 0, 0, 2 * np.sinh(0.7)])
+    assert np.abs(group.metric - group.coordinates @ np.diag([1.0, -1, -1, -1]) @ group.coordinates.T).max() < 1e-14
+
+
+@pytest.mark.parametrize("group", [groups.O3(), groups.Cyclic(6), groups.Lorentz(parity=True)], ids=str)
+def test_copies_and_pickles_are_equal(group):
+    rep = group.rep([(2, a) for a, _ in zip(group.irreps(), range(3), strict=False)])
+    for other in (copy.deepcopy(rep), pickle.loads(pickle.dumps(rep))):
+        assert other == rep
+        assert hash(other) == hash(rep)
+        assert np.array_equal(other(group.sample(2)), rep(group.sample(2)))
+    with pytest.raises(AttributeError, match="immutable"):
+        rep.blocks = ()
+    empty = group.rep("")
+    assert empty.dim == 0
+    assert empty + rep == rep
+    assert empty.generators().shape == (group.dim, 0, 0)
+
+
+def test_groups_load_no_torch():
+    code = "import sys, eqlib.groups; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

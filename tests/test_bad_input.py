@@ -1,0 +1,131 @@
+"""Wrong input is refused where it enters; each message names the argument, what came and what was expected."""
+
+import numpy as np
+import pytest
+import torch
+
+from eqlib import groups, harmonics, kernels, nn
+
+O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
+REP = O3.rep("2x0e+1o")
+IMAGE = O2.rep("0e")
+SPACE_LIKE = torch.tensor([[1.0, 2.0, 0, 0]], dtype=torch.float64) @ torch.tensor(LORENTZ.coordinates.T)
+
+TABLE = {
+    "unknown label": (lambda: O3.irrep("3x"), "O3 has no irrep '3x': labels are 0e, 0o, 1e, 1o"),
+    "label of another group": (lambda: O2.irrep("1o"), "O2 has no irrep '1o': labels are 0e, 0o and the frequencies"),
+    "frequency too high": (
+        lambda: groups.Cyclic(4).irrep("3"),
+        "Cyclic(4) has no irrep '3': labels are the frequencies 0 ... 2",
+    ),
+    "odd Lorentz label": (lambda: LORENTZ.irrep("(2,1)"), "belongs to the double cover SL2C"),
+    "k below n": (lambda: LORENTZ.irrep("(0,2)"), "k >= n"),
+    "malformed rep string": (lambda: O3.rep("8x0e + + 1o"), "is malformed at ''"),
+    "malformed term": (lambda: O3.rep("8*0e"), "O3 has no irrep '8*0e'"),
+    "negative multiplicity": (lambda: O3.rep([(-1, "0e")]), "multiplicity in a rep of O3 must not be negative, got -1"),
+    "irrep of another group": (lambda: O3.irrep(SO3.irrep("1")), "irrep 1 belongs to SO3, not to O3"),
+    "reps of two groups added": (lambda: REP + IMAGE, "cannot add a rep of O2 to a rep of O3"),
+    "reps of two groups in a layer": (
+        lambda: nn.Linear(REP, IMAGE),
+        "one layer has one group, got rep_in of O3, rep_out of O2",
+    ),
+    "reps of two groups in a kernel": (
+        lambda: kernels.SteerableKernel(REP, IMAGE, 1),
+        "rep_in is of O3 and rep_out of O2",
+    ),
+    "wrong last axis": (
+        lambda: nn.Linear(REP, REP)(torch.zeros(3, 4)),
+        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (3, 4)",
+    ),
+    "wrong channel axis": (
+        lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 2, 5, 5)),
+        "x must have 1 entries on axis 1",
+    ),
+    "wrong number of axes": (lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 5, 5)), "x must have 4 axes"),
+    "even kernel, same": (lambda: nn.GridConv(IMAGE, IMAGE, 4), 'kernel_size must be odd where padding="same", got 4'),
+    "NaN pixels": (
+        lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.full((1, 1, 5, 5), torch.nan)),
+        "x has pixels that are NaN or infinite",
+    ),
+    "images for the Lorentz group": (
+        lambda: nn.GridConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(0,0)"), 3),
+        "GridConv works on images and volumes",
+    ),
+    "not orthogonal": (
+        lambda: SO3.from_matrix(np.diag([1.0, 1, 2])),
+        "matrix of SO3 must be orthogonal: R^T R differs from 1 by 3",
+    ),
+    "improper": (lambda: SO3.from_matrix(-np.eye(3)), "matrix of SO3 must have determinant +1, got -1"),
+    "matrix of NaN": (lambda: SO3.from_matrix(np.full((3, 3), np.nan)), "matrix of SO3 must be finite"),
+    "matrix of another shape": (lambda: SO3.from_matrix(np.eye(2)), "shape (n, 3, 3) or (3, 3), got (2, 2)"),
+    "turn that is not in C4": (
+        lambda: groups.Cyclic(4).from_matrix(O2.matrix(O2.element([0.5]))),
+        "no element of Cyclic(4)",
+    ),
+    "not a Lorentz matrix": (lambda: LORENTZ.from_matrix(2 * np.eye(4)), "must preserve the metric (+,-,-,-)"),
+    "time reversal": (lambda: LORENTZ.from_matrix(-np.eye(4)), "must not reverse time"),
+    "parity without parity": (
+        lambda: LORENTZ.from_matrix(np.diag([1.0, -1, -1, -1])),
+        "parity needs Lorentz(parity=True)",
+    ),
+    "space-like x": (
+        lambda: harmonics.harmonics(LORENTZ, SPACE_LIKE, 2),
+        "x must be time-like (x.x > 0) where normalize=True",
+    ),
+    "integer x": (
+        lambda: harmonics.harmonics(O3, torch.zeros(1, 3, dtype=torch.int64), 2),
+        "x must be a floating point tensor, got torch.int64",
+    ),
+    "x of another length": (lambda: harmonics.harmonics(O3, torch.zeros(1, 4), 2), "x must have last axis 3"),
+    "unknown normalization": (
+        lambda: harmonics.harmonics(O3, torch.zeros(1, 3), 2, normalization="l2"),
+        "normalization must be one of",
+    ),
+    "integral over a hyperboloid": (
+        lambda: harmonics.Harmonics(LORENTZ, 1, normalization="integral"),
+        "is not compact",
+    ),
+    "coordinates of another length": (
+        lambda: SO3.element([1.0, 2.0]),
+        "coordinates of an element of SO3 have shape (n, 3) or (3,), got (2,)",
+    ),
+    "component out of range": (lambda: O3.element(np.zeros(3), 2), "component of O3 must lie in 0..1"),
+    "elements of two groups": (
+        lambda: SO3.identity() * O3.identity(),
+        "cannot multiply an element of SO3 by one of O3",
+    ),
+    "element of another group": (
+        lambda: SO3.irrep("1")(O3.identity()),
+        "an element of O3 was given to an irrep of SO3",
+    ),
+    "regular rep of an infinite group": (lambda: groups.regular(SO3), "SO3 is infinite"),
+    "restriction to no subgroup": (
+        lambda: groups.restrict(groups.Cyclic(4).rep("1"), groups.SO2()),
+        "no subgroup of Cyclic(4)",
+    ),
+    "groups of other spaces": (
+        lambda: groups.restrict(O3.rep("1o"), O2),
+        "O2 acts on 2 coordinates and O3 on 3: give the embedding",
+    ),
+    "C_0": (lambda: groups.Cyclic(0), "Cyclic(n) takes an integer n >= 1, got 0"),
+    "odd irreps from vectors": (
+        lambda: harmonics.path(groups.SL2C().irrep("(1,0)")),
+        "no product of vectors of SL2C holds (1,0)",
+    ),
+    "wrong number of kernel weights": (
+        lambda: kernels.SteerableKernel(REP, REP, 1)(torch.ones(2, 3), torch.ones(2)),
+        "weights must have last axis",
+    ),
+    "unknown weights mode": (
+        lambda: nn.TensorProduct(REP, REP, REP, weights="mine"),
+        'weights must be "shared", "external" or None',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_refused_with_the_reason(case):
+    call, message = TABLE[case]
+    with pytest.raises(ValueError) as caught:  # noqa: PT011: the message is looked at whole
+        call()
+    assert message in str(caught.value)
