@@ -36,7 +36,9 @@ def embed(sub: Group, group: Group) -> Embedding:
         )
     ours, theirs = (g.coordinates.T @ g.vector.generators() @ g.coordinates for g in (sub, group))
     size = group.vector.dim**2
-    algebra: Array = np.linalg.lstsq(theirs.reshape(-1, size).T, ours.reshape(-1, size).T, rcond=None)[0].T
+    algebra = np.asarray(
+        np.linalg.lstsq(theirs.reshape(-1, size).T, ours.reshape(-1, size).T, rcond=None)[0].T, dtype=np.float64
+    )
     if not np.allclose(np.einsum("ha,aij->hij", algebra, theirs), ours, atol=1e-10):
         raise ValueError(f"{sub} is no subgroup of {group}: its generators are not in {group}'s Lie algebra")
     algebra = np.where(np.abs(algebra) < 1e-12, 0.0, algebra)
