@@ -35,6 +35,12 @@ from eqlib.groups import SO2
 right = SO2.matrices
 SO2.matrices = lambda self, label: (-right(self, label)[0], right(self, label)[1])
 """,
+    # Circular harmonics with the wrong phase.
+    "05_harmonic_networks.ipynb": """
+from eqlib import harmonics
+right = harmonics.harmonics
+harmonics.harmonics = lambda group, x, *rest, **options: right(group, x.flip(-1), *rest, **options)
+""",
 }
 
 
