@@ -84,7 +84,8 @@ clean:
 .venv/torch.stamp: .venv/made.stamp requirements-torch.txt $(if $(filter $(TORCH),$(TORCH_HELD)),,$(if $(TORCH),FORCE))
 	@echo "Installing $(or $(TORCH),torch for the CPU)"
 	@$(if $(TORCH),$(PY) -m pip uninstall --quiet --yes torch && $(PIP) "$(TORCH)",\
-		$(PIP) --no-deps --retries 1 -r requirements-torch.txt)
+		$(PIP) --no-deps --retries 1 -r requirements-torch.txt) \
+		|| { echo "This torch is not to be had here for this Python: see 'Installing' in README.md." >&2; exit 1; }
 	@echo "$(TORCH)" > $@
 
 .venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml
