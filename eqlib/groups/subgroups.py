@@ -73,9 +73,11 @@ def _restrict_irrep(matrices: tuple[Array, Array], sub: Group) -> tuple[list[tup
     dim = matrices[1].shape[-1]
     blocks, columns = [], []
     left = dim
-    for b in sub.irreps():
+    for tried, b in enumerate(sub.irreps()):
         if left == 0:
             break
+        if tried == 500:  # a list of irreps may be endless, a decomposition is not
+            raise ValueError(f"{left} of {dim} dimensions fit none of the first {tried} irreps of {sub}")
         if b.dim > left:
             continue
         maps = intertwiners((b.generators, b.discrete), matrices)
