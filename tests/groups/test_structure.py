@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +118,32 @@ def test_copies_and_pickles_are_equal(group):
 def test_groups_load_no_torch():
     code = "import sys, eqlib.groups; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+DIGEST = """
+import hashlib, sys, torch
+from itertools import product
+torch.set_default_dtype(getattr(torch, sys.argv[1]))
+from test_identities import ALL
+found = hashlib.sha256()
+for group, irreps in ALL:
+    for a in irreps:
+        for x in (a.generators, a.discrete, a.endomorphisms, a(group.sample(2, seed=1))):
+            assert x.dtype == "float64"
+            found.update(x.tobytes())
+    for a, b, c in product(irreps, repeat=3):
+        found.update(group.clebsch_gordan(a, b, c).values.tobytes())
+print(found.hexdigest())
+"""
+
+
+def test_tables_are_the_same_bits_under_any_default_and_in_any_process():
+    """What test_identities.py shows under one torch default holds under the other: these are the same numbers."""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", DIGEST, dtype], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout
+        for dtype in ("float32", "float64")
+    ]
+    assert len(found[0]) == 65
+    assert found[0] == found[1]

@@ -98,13 +98,15 @@ def test_product_without_weights_is_an_isometry(group, text):
     ("group", "text"), [(groups.SO2(), "2x0+1"), (groups.Lorentz(), "2x(0,0)+(1,1)")], ids=["SO2", "Lorentz"]
 )
 @pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
-def test_compiles_without_a_graph_break(group, text):
+def test_compiles_without_a_graph_break_and_exports(group, text):
     torch._dynamo.reset()
     for name, f, rep_in, _ in layers(group.rep(text)):
         reps = rep_in if isinstance(rep_in, tuple) else (rep_in,)
         x = [torch.randn(3, rep.dim) for rep in reps]
         compiled = torch.compile(copy.deepcopy(f), fullgraph=True, backend="aot_eager")
         assert torch.allclose(compiled(*x), f(*x), atol=1e-5), name
+        exported = torch.export.export(copy.deepcopy(f).eval(), tuple(x)).module()
+        assert torch.allclose(exported(*x), f.eval()(*x), atol=1e-5), name
 
 
 @every_case
