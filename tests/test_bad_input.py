@@ -126,6 +126,6 @@ TABLE = {
 @pytest.mark.parametrize("case", TABLE)
 def test_refused_with_the_reason(case):
     call, message = TABLE[case]
-    with pytest.raises(ValueError) as caught:  # noqa: PT011: the message is looked at whole
+    with pytest.raises(ValueError) as caught:  # the message is looked at whole
         call()
     assert message in str(caught.value)

@@ -15,7 +15,7 @@ def runs(name):
 
 
 def test_rotated_digits():
-    """200 images, seed 0, again: it seed lands within the spread that the three seeds showed."""
+    """200 images, seed 0: a second run lands within the spread that the three seeds showed."""
     import digits
 
     logged = {
