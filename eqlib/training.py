@@ -26,6 +26,7 @@ __all__ = [
     "fit",
     "load_weights",
     "save_weights",
+    "warm_cosine",
 ]
 
 
@@ -213,6 +214,11 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
 def cosine(t: float) -> float:
     """From 1 at t = 0 to 0 at t = 1 along half a cosine, for `schedule`."""
     return 0.5 * (1 + math.cos(math.pi * t))
+
+
+def warm_cosine(t: float) -> float:
+    """`cosine` after a straight rise over the first twentieth."""
+    return min(1.0, t * 20 + 0.01) * cosine(t)
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.harmonic import HarmonicNet
+from eqlib.models.lorentz_group import LorentzGroupNetwork
+from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN
 
-__all__ = ["HarmonicNet", "PlainCNN"]
+__all__ = ["HarmonicNet", "LorentzGroupNetwork", "ParticleNet", "PlainCNN"]

@@ -64,7 +64,9 @@ class LorentzGroupNetwork(Constants):
         vector = group.vector.blocks[0][1]
         labels = [group.irrep(a) for a in irreps]
         if any(a.is_trivial for a in labels):
-            raise ValueError(f"irreps must leave out {group.trivial.label}, which `scalars` stands for, got {tuple(irreps)}")
+            raise ValueError(
+                f"irreps must leave out {group.trivial.label}, which `scalars` stands for, got {tuple(irreps)}"
+            )
         self.enter = mlp(4, hidden, scalars)
         sizes = list(channels) if labels else [0] * len(channels)
         before = [vector] if labels else []
@@ -157,7 +159,9 @@ class _Layer(torch.nn.Module):
         self.update = mlp(scalars + hidden + invariants, 2 * hidden, scalars)
         self._tensors = found > 0
 
-    def forward(self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor
+    ) -> tuple[Tensor, Tensor]:
         message = self.pair(pairs[..., None]) + self.left(scalars)[:, :, None] + self.right(scalars)[:, None]
         message = torch.nn.functional.silu(message)
         known = [scalars, torch.einsum("bijh,bj->bih", message, keep) / PARTICLES]
