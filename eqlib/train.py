@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from eqlib import data, groups, models, training
@@ -91,6 +92,21 @@ class JetBatches:
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Any, ...]:
         return self.momenta[indices], self.mask[indices], self.labels[indices]
+
+
+def random_boosts(number: int, gamma: float, seed: int) -> groups.Element:
+    """So many boosts by one Lorentz factor gamma >= 1, each into a direction of its own."""
+    if gamma < 1:
+        raise ValueError(f"gamma must be at least 1, got {gamma}")
+    direction = np.random.default_rng(seed).normal(size=(number, 3))
+    rapidity = np.arccosh(gamma) * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    return groups.Lorentz().element(np.concatenate([np.zeros((number, 3)), rapidity], axis=1))
+
+
+def random_turns(number: int, seed: int) -> groups.Element:
+    """So many random rotations of space, uniform."""
+    turns = Rotation.random(number, np.random.default_rng(seed)).as_rotvec()
+    return groups.Lorentz().element(np.concatenate([turns, np.zeros((number, 3))], axis=1))
 
 
 def scores(net: torch.nn.Module, jets: JetBatches, batch_size: int = 100) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.harmonic import HarmonicNet
+from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
 from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN
 
-__all__ = ["HarmonicNet", "LorentzGroupNetwork", "ParticleNet", "PlainCNN"]
+__all__ = ["HarmonicNet", "LorentzGroupNetwork", "ParticleNet", "PlainCNN", "boosted_tree"]
