@@ -5,9 +5,10 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
-from eqlib import data, groups
+from eqlib import data, groups, training
 from eqlib.data.jets import FILE, SHA256
 
 PARTS = {"train": 6000, "valid": 1000, "test": 3000}
@@ -86,6 +87,17 @@ def test_a_batch_is_inputs_mask_and_labels_and_fit_takes_it():
     inputs, mask, labels = jets.batch(np.array([3, 1]))
     assert inputs.shape == (2, 20, 4) and inputs.dtype == np.float32 and mask.dtype == bool
     assert np.array_equal(inputs, jets.inputs[[3, 1]]) and np.array_equal(labels, jets.labels[[3, 1]])
+    assert np.array_equal(mask, jets.mask[[3, 1]])
+
+    class Energies(torch.nn.Linear):
+        def forward(self, inputs, mask):
+            assert mask.dtype == torch.bool and inputs.shape[:2] == mask.shape
+            return super().forward(inputs.sum(1) / 1000)
+
+    history = training.fit(
+        Energies(4, 2), torch.nn.functional.cross_entropy, jets, jets, epochs=2, batch_size=4, progress=False
+    )
+    assert len(history.loss) == 2 and np.isfinite(history.valid).all()
 
 
 # what networks get ----------------------------------------------------------------------------------------------------
