@@ -47,7 +47,7 @@ def reference_jets(
         labels = np.asarray(table["is_signal_new"]).astype(np.int64)
     except (OSError, KeyError, TypeError, ValueError, tables.HDF5ExtError) as error:
         raise ValueError(
-            f"{path}: got {error!s:.200}, expected a table with E_0, PX_0 ... and is_signal_new"
+            f"{path}: got {' '.join(str(error).split())[:200]}, expected a table with E_0, PX_0 ... and is_signal_new"
         ) from error
     if len(labels) != number:
         raise ValueError(
