@@ -3,8 +3,8 @@
 The numbers (field, efficiencies, resolutions, cells, thresholds) are those published in the Delphes ATLAS card,
 `delphes_card_ATLAS.tcl`, with which the reference top-tagging set was made (de Favereau et al., JHEP 02 (2014) 057); the
 code is not Delphes's. Simplified: every particle starts at the origin; there is no identification of electrons,
-muons and photons, no isolation and no jet energy scale; forward cells are regular; what leaves the cells (|eta| > 2.958 in
-the ECAL, 4.9 in the HCAL) is lost.
+muons and photons, no isolation and no jet energy scale; forward cells are regular; what leaves the cells (|eta| > 2.98 in
+the ECAL, 5 in the HCAL) is lost.
 
 Arrays are flat over all particles of many events, `event` says which one each belongs to. pT and energies in GeV, angles
 in radians, lengths in metres. A particle or flow object without a mass is massless: E = pT cosh(eta).
@@ -59,7 +59,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Calorimeter:
-    """Cells of eta x phi up to |eta| = edge, the cells' number in phi, the thresholds, and terms of the resolution.
+    """Cells of eta x phi that reach |eta| = edge, the cells' number in phi, the thresholds, and terms of the resolution.
 
     terms: for each region up to |eta| = limit, (limit, a, b, c): sigma^2 = (a E)^2 + b^2 E + c^2, GeV.
     """

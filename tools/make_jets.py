@@ -1,6 +1,6 @@
 """Make top and QCD jets with Pythia 8 and FastJet, by the recipe of the reference top-tagging set.
 
-    pip install -e ".[generate]" awkward
+    pip install -e ".[generate]" -c constraints.txt
     python tools/make_jets.py --jets 10000 --seed 1 --out eqlib/data/files/jets.npz
     python tools/make_jets.py --calibrate eqlib/data/files/jets.npz      # needs no generator
     python tools/make_jets.py --picture docs/jets.png

@@ -4,6 +4,7 @@ from .digits import Split, Splits, digits, rotate
 from .fetch import DownloadError, cache_folder, fetch
 from .jets import Jets, Observables, jets, network_input, observables
 from .mnist import mnist, read_idx, rotated_mnist
+from .reference_jets import reference_jets
 from .subjettiness import subjettiness
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "network_input",
     "observables",
     "read_idx",
+    "reference_jets",
     "rotate",
     "rotated_mnist",
     "subjettiness",

@@ -17,7 +17,7 @@ def subjettiness(momenta: ArrayLike, mask: ArrayLike, most: int = 3, radius: flo
 
     momenta: (n, particles, 4), (E, px, py, pz) in GeV, finite, raw: no axis has been turned. mask: (n, particles), bool,
     which of them exist. radius: R0, that of the jet algorithm.
-    Returns (n, most), float64. It is exactly 0 where a jet has at most N particles. About 3 ms a jet.
+    Returns (n, most), float64. It is exactly 0 where a jet has at most N particles. About 5 ms a jet.
     Raises ValueError for other shapes, NaN or inf, most < 1 and a radius that is not positive.
     """
     momenta, mask = padded(momenta, mask)
@@ -33,7 +33,7 @@ def subjettiness(momenta: ArrayLike, mask: ArrayLike, most: int = 3, radius: flo
             known[len(found) - 1, jet, : len(found)] = True
     pt = np.where(mask, np.hypot(momenta[..., 1], momenta[..., 2]), 0.0)
     place = np.where(mask[..., None], rapidity_and_phi(momenta), 0.0)
-    taus = [_descend(pt, place, axes[n], known[n]) for n in range(most)]
+    taus = [_descend(pt, place, axes[n, :, : n + 1], known[n, :, : n + 1]) for n in range(most)]
     norm = radius * pt.sum(1)
     enough = mask.sum(1)[:, None] > np.arange(1, most + 1)
     return np.where(enough, np.stack(taus, 1) / np.where(norm > 0, norm, 1.0)[:, None], 0.0)

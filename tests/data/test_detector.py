@@ -98,6 +98,26 @@ def test_a_lone_track_leaves_no_neutral_hadron_beside_it_most_of_the_time():
     assert abs(flow.pt.sum() / (10 * N) - 1) < 0.02  # what has no track is seen in the HCAL
 
 
+def test_a_track_and_its_cell_are_averaged_by_their_errors_and_a_weak_cell_says_nothing():
+    n, ones, zeros = 20_000, np.ones(20_000), np.zeros(20_000)
+
+    def factor(deposit, error):
+        hits = detector.Flow(np.arange(n), deposit * ones, 0.4 * ones, zeros)
+        neutral, factor = detector.measure(detector.HCAL, hits, 50 * ones, error * ones, np.random.RandomState(5))
+        return neutral, 50 * factor
+
+    sigma = np.sqrt((0.0302 * 50) ** 2 + 0.5205**2 * 50 + 1.59**2)
+    neutral, energy = factor(50, 1e4)  # a useless track: the cell decides
+    assert len(neutral.event) == 0
+    assert abs(energy.mean() - 50) < 0.2 and abs(energy.std() / sigma - 1) < 0.03
+    _, energy = factor(50, 1e-3)  # a perfect one: the track decides
+    np.testing.assert_allclose(energy, 50, atol=1e-4)
+    _, energy = factor(50, sigma)  # equal errors, half of each, unless the excess counts as neutral
+    assert abs(energy.std() / (sigma / 2) - 1) < 0.15
+    neutral, energy = factor(0.5, sigma)  # below the threshold
+    assert len(neutral.event) == 0 and (energy == 50).mean() > 0.97
+
+
 def test_the_field_turns_positive_particles_clockwise_and_curls_slow_ones_up():
     pt, eta, phi = np.array([1.0, 1.0, 1.0, 200.0]), np.full(4, 0.3), np.full(4, 3.0)
     out_eta, out_phi = detector.propagate(pt, eta, phi, np.array([1, -1, 0, 1]))
@@ -120,10 +140,10 @@ def test_charges_and_unknown_particles():
         detector.charge(np.array([211, 111]))
 
 
-def record(status=62, third=(0.1, 0.2)):
+def record(status=62, third=(0.1, 0.2), last=-1, top=0.1):
     """System line, top, W, its copy, b, two quarks of the W: a top along eta = 0.1, phi = 0."""
-    eta, phi = np.array([0, 0.1, 0.1, 0.1, 0.3, 0.1, third[0]]), np.array([0, 0, 0, 0, 0.1, 0.3, third[1]])
-    pdg, mother = np.array([90, 6, 24, 24, 5, 2, -1]), np.array([0, 0, 1, 2, 1, 3, 3])
+    eta, phi = np.array([0, top, 0.1, 0.1, 0.3, 0.1, third[0]]), np.array([0, 0, 0, 0, 0.1, 0.3, third[1]])
+    pdg, mother = np.array([90, 6, 24, 24, 5, 2, last]), np.array([0, 0, 1, 2, 1, 3, 3])
     statuses, ones = np.array([-11, -status, -22, -52, -23, -23, -23]), np.ones(7)
     # A second event in front, so that indices within the batch differ from those within the event.
     double = [np.concatenate([a, a]) for a in (pdg, statuses, ones, eta, phi)]
@@ -138,7 +158,8 @@ def test_a_top_jet_holds_the_top_and_its_three_quarks():
         assert make_jets.holds_a_top(record(), event, axis)
         assert not make_jets.holds_a_top(record(status=22), event, axis)
         assert not make_jets.holds_a_top(record(third=(0.9, 0)), event, axis)
-        assert not make_jets.holds_a_top(record(), event, np.array([600, 0.0, 0.9]))
+        assert not make_jets.holds_a_top(record(last=-11), event, axis)  # a lepton instead of a quark
+        assert not make_jets.holds_a_top(record(top=0.9), event, axis)
         assert make_jets.holds_a_top(record(third=(0, 2 * np.pi - 0.3)), event, axis)
 
 
