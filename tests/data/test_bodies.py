@@ -67,14 +67,15 @@ def test_seeded_and_of_the_sizes_asked_for():
 
 def test_batches():
     made = data.rigid_bodies(6, (0, 4), seed=2)
-    chosen = np.array([4, 1])
+    chosen = np.argsort(made.sizes, kind="stable")[[-1, 3]]
+    assert made.sizes[chosen[0]] > made.sizes[chosen[1]] > 0
     masses, positions, edges, target = made.batch(chosen)
     where = made.points(chosen)
-    assert len(where) == made.sizes[4] + made.sizes[1]
+    assert len(where) == made.sizes[chosen].sum()
     assert masses.shape == (len(where), 1) and masses.dtype == positions.dtype == target.dtype == np.float32
     assert np.array_equal(positions, made.positions[where].astype(np.float32))
     assert np.array_equal(target, made.about_points[where].astype(np.float32))
-    assert np.array_equal(edges, neighbours.complete([int(made.sizes[4]), int(made.sizes[1])]).numpy())
+    assert np.array_equal(edges, neighbours.complete(made.sizes[chosen].tolist()).numpy())
     assert made.batch(np.array([], dtype=np.int64))[0].shape == (0, 1)
 
 
@@ -92,6 +93,24 @@ def test_fit_takes_them():
     net = models.TensorFieldNetwork(group.rep("0e"), group.rep("0e+2e"), [], 2, lambda: radial.Gaussians(4, 3.0))
     history = training.fit(net, _squared, made, epochs=12, batch_size=4, lr=0.03, progress=False)
     assert history.loss[-1] < 0.5 * history.loss[0]
+
+
+def test_turned_bodies_keep_their_physics():
+    """Every body by its own rotation: inside a body distances stay, and the tensors are those of the turned body."""
+    made = data.rigid_bodies(4, (2, 5), seed=0)
+    batch = tuple(
+        torch.as_tensor(a).double() if a.dtype == np.float32 else torch.as_tensor(a) for a in made.batch(np.arange(4))
+    )
+    masses, positions, edges, target = module.turned(batch, torch.Generator().manual_seed(0))
+    assert torch.equal(masses, batch[0]) and torch.equal(edges, batch[2])
+    assert (positions - batch[1]).norm(dim=1).min() > 1e-3
+    gaps = [(p[edges[0]] - p[edges[1]]).norm(dim=1) for p in (batch[1], positions)]
+    assert torch.allclose(*gaps, atol=1e-12)
+    again = module.of_points(masses[:, 0].numpy(), positions.numpy(), made.sizes)
+    assert np.abs(again.about_points - target.numpy()).max() < 1e-6  # the target came in float32
+    starts = np.cumsum(made.sizes) - made.sizes
+    turns = [np.linalg.lstsq(batch[1][s : s + 2].numpy(), positions[s : s + 2].numpy(), rcond=None)[0] for s in starts]
+    assert np.abs(turns[0] - turns[1]).max() > 1e-2
 
 
 def _squared(output, target):

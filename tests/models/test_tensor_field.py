@@ -138,3 +138,24 @@ def test_wrong_input_is_refused():
         net(*inputs, torch.zeros(3, dtype=torch.int64), 1)
     with pytest.raises(ValueError, match=r"batch must hold 0 ... 0, got 0 ... 1"):
         net(*inputs, torch.tensor([0, 1]), 1)
+
+
+def test_rivals_have_the_symmetries_they_promise():
+    """PairMLP: translations and renaming, no turns. CoordinateMLP: translations where asked for, no renaming, no turns."""
+    rng = np.random.default_rng(0)
+    x, positions, edges = torch.rand(6, 1), torch.tensor(rng.normal(size=(6, 3))).float(), neighbours.complete([3, 3])
+    turn = torch.tensor(groups.O3().matrix(groups.O3().sample(1, seed=1))[0]).float()
+    pairs = models.PairMLP(6, [5])
+    renamed = torch.tensor([2, 0, 1, 3, 4, 5])
+    for net, shifts, names in [
+        (pairs, True, True), (models.CoordinateMLP(3, 6, [5]), False, False),
+        (models.CoordinateMLP(3, 6, [5], differences=True), True, False),
+    ]:  # fmt: skip
+        y = net(x, positions, edges)
+        assert y.shape == (6, 6)
+        assert torch.allclose(net(x, positions + 2.0, edges), y, atol=1e-5) == shifts
+        assert torch.allclose(net(x[renamed], positions[renamed], edges), y[renamed], atol=1e-5) == names
+        assert not torch.allclose(net(x, positions @ turn.T, edges)[:, 0], y[:, 0], atol=1e-3)
+    assert torch.allclose(pairs(2 * x, positions, edges), 2 * pairs(x, positions, edges), atol=1e-6)
+    with pytest.raises(ValueError, match="x must hold bodies of 4 points each, got 6 points"):
+        models.CoordinateMLP(4, 6, [5])(x, positions, edges)
