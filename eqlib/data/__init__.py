@@ -1,5 +1,6 @@
-"""Data sets: generate, load, check. Arrays in, arrays out; nothing here knows about groups, layers or models."""
+"""Data sets: generate, load, check. Arrays in, arrays out; nothing here knows about layers or models."""
 
+from .bodies import Bodies, inertia, rigid_bodies
 from .digits import Split, Splits, digits, rotate
 from .fetch import DownloadError, cache_folder, fetch
 from .jets import Jets, Observables, jets, network_input, observables
@@ -8,6 +9,7 @@ from .reference_jets import reference_jets
 from .subjettiness import subjettiness
 
 __all__ = [
+    "Bodies",
     "DownloadError",
     "Jets",
     "Observables",
@@ -16,12 +18,14 @@ __all__ = [
     "cache_folder",
     "digits",
     "fetch",
+    "inertia",
     "jets",
     "mnist",
     "network_input",
     "observables",
     "read_idx",
     "reference_jets",
+    "rigid_bodies",
     "rotate",
     "rotated_mnist",
     "subjettiness",
