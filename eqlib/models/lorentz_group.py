@@ -6,6 +6,7 @@ that has a vector: irreps, products and the invariant form come from the group.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,13 +18,16 @@ from eqlib.groups import Group, Irrep, Rep
 from eqlib.models.harmonic import head
 from eqlib.nn.blocks import split
 
-SHARPNESS = 1e4  # invariants of a pair start at 1e-4 of the total
+PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
 PARTICLES = 30.0  # a sum over particles is divided by about their number
 
 
-def squash(x: Tensor) -> Tensor:
-    """Odd and smooth, linear below 1e-4 and logarithmic above, 1 at 1: invariants spread over many orders."""
-    return x.sign() * torch.log1p(SHARPNESS * x.abs()) / torch.log1p(torch.tensor(SHARPNESS)).item()
+def squash(x: Tensor, sharpness: float) -> Tensor:
+    """Odd and smooth, linear below 1 / sharpness and logarithmic above, 1 at 1: invariants spread over many orders.
+
+    A large sharpness also enlarges the rounding of an invariant that nearly cancels.
+    """
+    return x.sign() * torch.log1p(sharpness * x.abs()) / math.log1p(sharpness)
 
 
 class LorentzGroupNetwork(Constants):
@@ -102,11 +106,13 @@ class LorentzGroupNetwork(Constants):
         pairs = dual @ p.mT
         share, own = (dual @ total.mT), pairs.diagonal(dim1=1, dim2=2)[..., None]
         size, count = torch.log(scale / self.mu), keep.sum(1)[:, None, None] / (2 * PARTICLES)
-        about = torch.cat([squash(share), squash(own), size.expand_as(share), count.expand_as(share)], dim=-1)
+        about = torch.cat(
+            [squash(share, PAIRS), squash(own, PAIRS), size.expand_as(share), count.expand_as(share)], dim=-1
+        )
         scalars = self.enter(about)
         tensors = self.start(torch.cat([p, total.expand_as(p)], dim=-1))
         tensors = tensors.unflatten(-1, (self.start.rep_out.copies, p.shape[-1]))
-        pairs = squash(pairs)
+        pairs = squash(pairs, PAIRS)
         for layer in self.layers:
             scalars, tensors = layer(scalars, tensors, p, pairs, keep)
         if not self.rep.blocks:
@@ -175,7 +181,7 @@ class _Layer(torch.nn.Module):
         there = self.across(here, summed.narrow(-1, 0, tensors.shape[-1]))
         products = self.within(tensors, self._mixed(tensors))
         invariants, *parts = self.gather(torch.cat([tensors, summed, products, there], dim=-1))
-        known.append(squash(invariants))
+        known.append(squash(invariants, TENSORS))
         scalars = scalars + self.update(torch.cat(known, dim=-1))
         mixed = split(self.schur(torch.cat(parts, dim=-1)), self.schur.rep_out, scalars.ndim - 1)
         gates = self.gates(scalars).unflatten(-1, (len(self.after), self.many, 1))
