@@ -48,7 +48,7 @@ def test_equivariant_with_random_weights_and_biases(group, irreps, dtype, tolera
             scalars, tensors, jet = net.features(x.to(dtype), mask)
             after = net.features(moved(group.vector, g, x).to(dtype), mask)
         assert scalars.std(1).min() > 1e-3  # the particles differ
-        assert tensors.abs().amax((0, 1)).min() > 1e-4  # no tensor is left empty
+        assert tensors.abs().amax((0, 1)).min() > 1e-7  # no tensor is left empty
         before = (scalars, moved(net.rep, g, tensors.double()), jet)
         worst.append(
             max(float((a.double() - b.double()).norm() / b.double().norm()) for a, b in zip(after, before, strict=True))
