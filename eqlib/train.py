@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -274,8 +275,9 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     left_out = ("task", "weights", "threads")
-    run = {"digits": digits, "mnist-rot": mnist_rot, "jets": jets}[args.task]
-    net, report = run(**{k: v for k, v in vars(args).items() if k not in left_out})
+    runs: dict[str, Callable[..., tuple[torch.nn.Module, dict[str, Any]]]]
+    runs = {"digits": digits, "mnist-rot": mnist_rot, "jets": jets}
+    net, report = runs[args.task](**{k: v for k, v in vars(args).items() if k not in left_out})
     if args.weights is not None:
         training.save_weights(net, args.weights, **report)
     print(json.dumps(report))

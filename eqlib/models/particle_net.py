@@ -137,4 +137,4 @@ class MaskedNorm(torch.nn.BatchNorm1d):
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr, arg-type]
                 self.running_var.lerp_(var, self.momentum)  # type: ignore[union-attr, arg-type]
-        return (x - mean) * (self.weight / (var + self.eps).sqrt()) + self.bias  # type: ignore[operator]
+        return (x - mean) * (self.weight / (var + self.eps).sqrt()) + self.bias  # type: ignore[operator, union-attr]
