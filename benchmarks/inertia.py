@@ -5,9 +5,10 @@
     python benchmarks/inertia.py --again pairs            # one model anew, beside the logged numbers
 
 Equal data: 300 bodies of five points, 200 others for the test. The number of parameters is about 225, but for the two
-called "wide", which have many more, and for `field`, which needs 20: a number for each Gaussian and degree. Every model has the optimizer that served it best of Adam and LBFGS, and where "turned" stands each
-body is turned anew in every epoch. `error` is |prediction - tensor| / |tensor|, both summed in squares over all points of
-the test; `others` the same for bodies of 2, 12 and 40 points, where the model can take them.
+called "wide", which have many more, and for `field`, which needs 20: a number for each Gaussian and degree. Every model
+has the optimizer that served it best of Adam and LBFGS, and where "turned" stands each body is turned anew in every epoch.
+`error` is |prediction - tensor| / |tensor|, both summed in squares over all points of the test; `others` the same for
+bodies of 2, 12 and 40 points, where the model can take them.
 """
 
 from __future__ import annotations
