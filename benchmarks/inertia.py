@@ -1,13 +1,14 @@
 """The inertia tensor of rigid bodies about each of their points; writes benchmarks/results/inertia.json.
 
-    python benchmarks/inertia.py                          # every run that the log lacks: about five minutes on one core
+    python benchmarks/inertia.py                          # every run that the log lacks: about two minutes on one core
     python benchmarks/inertia.py --models field --seeds 0 # these alone
     python benchmarks/inertia.py --again pairs            # one model anew, beside the logged numbers
 
-Equal data: 300 bodies of five points, 200 others for the test. Equal number of parameters, about 225, but for the two
-that are called "wide". Every model has the optimizer that served it best of Adam and LBFGS, and where "turned" stands each
-body is turned anew in every epoch. `error` is |prediction - tensor| / |tensor|, both summed in squares over all points of
-the test; `others` the same for bodies of 2, 12 and 40 points, where the model can take them.
+Equal data: 300 bodies of five points, 200 others for the test. The number of parameters is about 225, but for the two
+called "wide", which have many more, and for `field`, which needs 20: a number for each Gaussian and degree. Every model
+has the optimizer that served it best of Adam and LBFGS, and where "turned" stands each body is turned anew in every epoch.
+`error` is |prediction - tensor| / |tensor|, both summed in squares over all points of the test; `others` the same for
+bodies of 2, 12 and 40 points, where the model can take them.
 """
 
 from __future__ import annotations
@@ -34,15 +35,16 @@ SMOOTH = {"epochs": 20, "batch_size": BODIES, "optimizer": training.lbfgs, "lr":
 NOISY = {"epochs": 300, "batch_size": 20, "lr": 1e-2, "schedule": training.cosine, "augment": turned}
 
 
-def field() -> torch.nn.Module:
-    """One tensor field layer 0 -> 0 + 2 with a learnt radial network."""
+def field(hidden: int | None = None) -> torch.nn.Module:
+    """One tensor field layer 0 -> 0 + 2; radial functions are sums of Gaussians, or a network on top of them."""
     group = groups.O3()
+    basis = radial.Gaussians(10, 3.0)
     return models.TensorFieldNetwork(
         group.rep("0e"),
         group.rep("0e+2e"),
         [],
         degree=2,
-        radial=lambda: radial.MLP(radial.Gaussians(12, 2.5), 16, 2),
+        radial=lambda: basis if hidden is None else radial.MLP(basis, hidden, 2),
         self_interaction=False,
     )
 
@@ -50,6 +52,7 @@ def field() -> torch.nn.Module:
 # name: (how it is made, how it is trained)
 MODELS = {
     "field": (field, SMOOTH),
+    "field-network": (partial(field, 18), SMOOTH),
     "pairs": (partial(models.PairMLP, 6, [22]), SMOOTH),
     "pairs-turned": (partial(models.PairMLP, 6, [22]), SMOOTH | {"augment": turned}),
     "pairs-wide": (partial(models.PairMLP, 6, [64, 64]), SMOOTH | {"augment": turned}),

@@ -47,6 +47,12 @@ from eqlib import harmonics
 right = harmonics.harmonics
 harmonics.harmonics = lambda group, x, *rest, **options: right(group, x.flip(-1), *rest, **options)
 """,
+    # Clebsch-Gordan tensors of the wrong sign, where a filter has degree 2.
+    "07_moment_of_inertia.ipynb": """
+from eqlib import kernels
+right = kernels.angular_basis
+kernels.angular_basis = lambda a, b, degree: -right(a, b, degree) if degree == 2 else right(a, b, degree)
+""",
 }
 
 

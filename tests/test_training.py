@@ -78,7 +78,7 @@ def test_lbfgs_solves_what_has_a_solution():
     )
     assert history.loss[-1] < 1e-20 < history.loss[0]
     assert torch.allclose(model.weight.T, wanted, atol=1e-10)
-    with pytest.raises(ValueError, match=r"weight_decay: got 0[.]1, expected 0"):
+    with pytest.raises(ValueError, match=r"weight_decay: got 0\.1, expected 0"):
         training.lbfgs(model.parameters(), lr=1.0, weight_decay=0.1)
 
 
