@@ -1,6 +1,6 @@
 """Top tagging with 6,000 jets: Lorentz group network, its ablations, ParticleNet, a boosted tree, the mass; writes jets.json.
 
-    python benchmarks/jets.py                          # every run that the log lacks: hours on one core, resumable
+    python benchmarks/jets.py                          # every run that the log lacks: 90 minutes on one core, resumable
     python benchmarks/jets.py --models lorentz --seeds 0
     python benchmarks/jets.py --speed                  # ms a jet and training step of a network of the original's kind
 
@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parent / "results" / "jets.json"
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 SEEDS = (0, 1, 2)
 TREES = {"mass": ["mass"], "tree": ["mass", "pt", "multiplicity", "tau21", "tau32"]}
-EPOCHS = 40
+EPOCHS = 10
 GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)
 
 

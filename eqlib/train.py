@@ -129,7 +129,7 @@ def jets(
     model: str,
     number: int,
     seed: int,
-    epochs: int = 30,
+    epochs: int = 10,
     batch_size: int = 50,
     lr: float = 3e-3,
     checkpoint: Path | None = None,
@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
         if task == "jets":
             p.add_argument("--model", choices=TAGGERS, default="lorentz")
             p.add_argument("--number", type=int, default=6000, help="of training jets")
-            p.add_argument("--epochs", type=int, default=30)
+            p.add_argument("--epochs", type=int, default=10)
         else:
             p.add_argument("--model", choices=MODELS, default="harmonic")
             p.add_argument("--images", type=int, default=1000 if task == "digits" else 12000)
