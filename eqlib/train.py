@@ -3,8 +3,9 @@
     digits     scikit-learn's digits, each turned by a random angle; 500 of them are the test set
     mnist-rot  rotated MNIST from the idx files in --folder: the protocol of 12,000 training images
 
-Models: harmonic, cnn, cnn-augmented (every training image turned anew in every epoch). The CNN has as many parameters as
-the harmonic network, to the nearest width.
+Models: harmonic and cnn, and both with `-augmented`: every training image turned anew in every epoch. The CNN has as many
+parameters as the harmonic network, to the nearest width. `neighbours` learns nothing: a test image gets the label of the
+nearest training image among 24 turned copies of each.
 """
 
 from __future__ import annotations
@@ -15,31 +16,60 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eqlib import data, groups, models, training
 
-MODELS = ("harmonic", "cnn", "cnn-augmented")
+NETWORKS = ("harmonic", "harmonic-augmented", "cnn", "cnn-augmented")
+MODELS = (*NETWORKS, "neighbours")
+COPIES = 24  # of each training image among which `neighbours` looks: one for every 15 degrees
 
 
 def turn(batch: tuple[Any, ...], generator: torch.Generator) -> tuple[Any, ...]:
-    """Augmentation: each image of the batch by an angle of its own."""
+    """Augmentation: each image of the batch by an angle of its own.
+
+    The images of the rotated sets have been turned once already, so a pixel is interpolated twice; nothing is clipped.
+    """
     images, labels = batch
     angles = torch.rand(len(images), generator=generator, dtype=torch.float64) * 2 * torch.pi
     return torch.as_tensor(data.rotate(images.numpy(), angles.numpy())), labels
 
 
 def make(model: str, seed: int) -> torch.nn.Module:
-    """A network of `MODELS` with seeded initial weights; ValueError for another name."""
-    if model not in MODELS:
-        raise ValueError(f"model must be one of {MODELS}, got {model!r}")
+    """A network of `NETWORKS` with seeded initial weights; ValueError for another name."""
+    if model not in NETWORKS:
+        raise ValueError(f"model must be one of {NETWORKS}, got {model!r}")
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
         harmonic = models.HarmonicNet(groups.SO2())
-        if model == "harmonic":
+        if model.startswith("harmonic"):
             return harmonic
         return models.PlainCNN.of_size(training.count_parameters(harmonic))
+
+
+def neighbours(train: data.Split, images: NDArray[np.float32], copies: int = COPIES) -> NDArray[np.int64]:
+    """Labels (m,) of images (m, 1, height, width): each takes that of the nearest of all turned training images.
+
+    Nearest by the sum of squared differences of pixels; `copies` turns of each training image, evenly spaced.
+    """
+    flat = images.reshape(len(images), -1)
+    best, labels = np.full(len(flat), np.inf), np.zeros(len(flat), dtype=np.int64)
+    for k in range(copies):
+        turned = data.rotate(train.images, np.full(len(train), 2 * np.pi * k / copies)).clip(0, 1)
+        turned = turned.reshape(len(turned), -1)
+        half_squares = (turned**2).sum(axis=1) / 2
+        for start in range(0, len(flat), 1000):  # a thousand at a time, for memory
+            some = slice(start, start + 1000)
+            distances = half_squares - flat[some] @ turned.T  # up to a number of the image's own
+            nearest = distances.argmin(axis=1)
+            distance = distances[np.arange(len(nearest)), nearest]
+            closer = distance < best[some]
+            best[some][closer] = distance[closer]
+            labels[some][closer] = train.labels[nearest[closer]]
+    return labels
 
 
 def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
@@ -57,8 +87,11 @@ def digits(
     size: int = 21,
     checkpoint: Path | None = None,
     progress: bool = True,
-) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """Train on that many rotated digits, measure on 500 others. Every model and size gets the same number of steps."""
+) -> tuple[torch.nn.Module | None, dict[str, Any]]:
+    """Train on that many rotated digits, measure on 500 others: the network (None for neighbours), and a report.
+
+    Every model and size gets the same number of steps, unless told otherwise.
+    """
     splits = data.digits(size=size, rotated=True, seed=seed, train=images)
     return _run(model, splits, seed, steps, batch_size, lr, checkpoint, progress)
 
@@ -73,7 +106,7 @@ def mnist_rot(
     lr: float = 5e-3,
     checkpoint: Path | None = None,
     progress: bool = True,
-) -> tuple[torch.nn.Module, dict[str, Any]]:
+) -> tuple[torch.nn.Module | None, dict[str, Any]]:
     """The same on rotated MNIST."""
     splits = data.rotated_mnist(folder, train=images, seed=seed)
     return _run(model, splits, seed, steps, batch_size, lr, checkpoint, progress)
@@ -88,7 +121,9 @@ def _run(
     lr: float,
     checkpoint: Path | None,
     progress: bool,
-) -> tuple[torch.nn.Module, dict[str, Any]]:
+) -> tuple[torch.nn.Module | None, dict[str, Any]]:
+    if name == "neighbours":
+        return None, _neighbours(splits, seed)
     net = make(name, seed)
     batch_size = min(batch_size, len(splits.train))
     epochs = max(1, round(steps * batch_size / len(splits.train)))
@@ -102,7 +137,7 @@ def _run(
         lr=lr,
         weight_decay=1e-4,
         schedule=training.cosine,
-        augment=turn if name == "cnn-augmented" else None,
+        augment=turn if name.endswith("-augmented") else None,
         seed=seed,
         checkpoint=checkpoint,
         every=max(1, epochs // 10),
@@ -119,6 +154,20 @@ def _run(
         "seconds": round(time.perf_counter() - start, 1),
     }
     return net, report
+
+
+def _neighbours(splits: data.Splits, seed: int) -> dict[str, Any]:
+    start = time.perf_counter()
+    right = neighbours(splits.train, splits.test.images) == splits.test.labels
+    return {
+        "model": "neighbours",
+        "images": len(splits.train),
+        "seed": seed,
+        "copies": COPIES,
+        "test_images": len(splits.test),
+        "test_accuracy": float(right.mean()),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -141,6 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = {k: getattr(args, k) for k in ("model", "images", "seed", "steps", "checkpoint")}
     net, report = digits(**options) if args.task == "digits" else mnist_rot(**options, folder=args.folder)
     if args.weights is not None:
+        if net is None:
+            parser.error("neighbours has no weights to save")
         training.save_weights(net, args.weights, **report)
     print(json.dumps(report))
 
