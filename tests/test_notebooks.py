@@ -156,8 +156,9 @@ def only_few_checked(page: NotebookNode) -> None:
 
 
 def only_pictures(page: NotebookNode) -> None:
+    caption = new_output("display_data", data={"text/plain": "a black square", "text/markdown": "*a black square*"})
     for number in range(12):
-        code_cell(page, number).outputs = [drawn()]
+        code_cell(page, number).outputs = [drawn(), caption]
 
 
 def long_cell(page: NotebookNode) -> None:
@@ -189,6 +190,7 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "raises tag": (tags(3, "raises-exception"), "raises-exception"),
     "large picture": (outputs(12, drawn(data={"image/png": png(200, noise=True)})), "a picture of"),
     "no alt text": (outputs(12, drawn(alt=None)), "without alt text"),
+    "HTML": (outputs(12, drawn(data={"image/png": png(), "text/html": "<img>"})), "holds HTML"),
     "jpeg": (outputs(12, drawn(data={"image/jpeg": "AAAA"})), "no PNG"),
     "widget view": (outputs(3, printed("3\n"), new_output("display_data", data=widget)), "holds a widget"),
     "widget state": (lambda page: page.metadata.update(widgets={}), "widget state"),

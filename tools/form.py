@@ -60,12 +60,12 @@ def code_lines(source: str) -> int:
 
 
 def checked_outputs(cells: list[NotebookNode]) -> int:
-    """Printed or returned texts that nbval compares; a picture's alt text is not one of them."""
+    """Printed or returned texts that nbval compares; a picture's alt text and caption are none of them."""
     count = 0
     for cell in cells:
         for output in [] if ignored(cell) else cell.outputs:
             count += output.output_type == "stream" and bool(output.text.strip())
-            count += "text/plain" in output.get("data", {}) and "image/png" not in output.data
+            count += "text/plain" in output.get("data", {}) and not {"image/png", "text/markdown"} & output.data.keys()
     return count
 
 
@@ -155,6 +155,8 @@ def display_problems(output: NotebookNode) -> Iterator[str]:
         yield "holds a widget, which shows nothing without a kernel"
     if path := PATH.search(str(output.data.get("text/plain", ""))):
         yield f"shows an absolute path ({path[0]})"
+    if "text/html" in output.data:
+        yield "holds HTML, which JupyterLab cuts down in a page that was not run"
     if others := [kind for kind in output.data if kind.startswith("image/") and kind != "image/png"]:
         yield f"has a picture that is no PNG ({others[0]})"
     if "image/png" in output.data:

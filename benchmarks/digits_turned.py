@@ -1,0 +1,77 @@
+"""Which predicted labels change when a digit is turned further; writes benchmarks/results/digits_turned.json.
+
+    python benchmarks/digits_turned.py      # every run that the log lacks: about 4 minutes on one core
+
+The networks are those of benchmarks/digits.py with 1,000 training images: same seeds, same steps, so the same accuracy.
+Each of the 500 test digits is turned once from upright to its pose and once to its pose plus an angle (one interpolation
+each), and the two labels are compared. A quarter turn maps pixels to pixels; the other angles also see the pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import digits
+import numpy as np
+import torch
+
+from eqlib import data, train
+
+RESULTS = Path(__file__).parent / "results" / "digits_turned.json"
+IMAGES, SIZE = 1000, 21
+ANGLES = (15, 30, 45, 60, 75, 90)
+
+
+def changed(net: torch.nn.Module, seed: int) -> dict[str, float]:
+    """Share of the 500 test labels of `data.digits(seed=seed)` that change, for each of ANGLES in degrees."""
+    upright = data.digits(size=SIZE, seed=seed).test.images
+    pose = data.digits(size=SIZE, rotated=True, seed=seed).test.angles
+
+    def labels(further: float) -> torch.Tensor:
+        images = data.rotate(upright, pose + np.deg2rad(further)).clip(0, 1)
+        with torch.no_grad():
+            return net(torch.as_tensor(images)).argmax(1)
+
+    net.eval()
+    before = labels(0)
+    return {str(angle): float((labels(angle) != before).double().mean()) for angle in ANGLES}
+
+
+def run(model: str, seed: int) -> dict[str, object]:
+    """One line of the log."""
+    net, report = train.digits(model, IMAGES, seed, steps=digits.STEPS[model], size=SIZE, progress=False)
+    assert net is not None
+    command = f"python benchmarks/digits_turned.py --model {model} --seed {seed}"
+    return {"command": command, **report, "changed": changed(net, seed), "torch": torch.__version__}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=train.NETWORKS, help="this one alone, printed and not logged; with --seed")
+    parser.add_argument("--seed", type=int, choices=digits.SEEDS, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.model is not None:
+        print(json.dumps(run(args.model, args.seed)))
+        return
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+    known = {(r["model"], r["seed"]) for r in log["runs"]}
+    for seed in digits.SEEDS:
+        for model in train.NETWORKS:
+            if (model, seed) in known:
+                continue
+            new = run(model, seed) | {"commit": commit.stdout.strip()}
+            print(f"{model:18s} seed {seed}: {new['changed']}", flush=True)
+            log["runs"].append(new)
+            temporary = RESULTS.with_suffix(".part")
+            temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+            os.replace(temporary, RESULTS)
+
+
+if __name__ == "__main__":
+    main()
