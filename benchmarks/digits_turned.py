@@ -16,37 +16,23 @@ import subprocess
 from pathlib import Path
 
 import digits
-import numpy as np
 import torch
 
-from eqlib import data, train
+from eqlib import train
 
 RESULTS = Path(__file__).parent / "results" / "digits_turned.json"
 IMAGES, SIZE = 1000, 21
 ANGLES = (15, 30, 45, 60, 75, 90)
 
 
-def changed(net: torch.nn.Module, seed: int) -> dict[str, float]:
-    """Share of the 500 test labels of `data.digits(seed=seed)` that change, for each of ANGLES in degrees."""
-    upright = data.digits(size=SIZE, seed=seed).test.images
-    pose = data.digits(size=SIZE, rotated=True, seed=seed).test.angles
-
-    def labels(further: float) -> torch.Tensor:
-        images = data.rotate(upright, pose + np.deg2rad(further)).clip(0, 1)
-        with torch.no_grad():
-            return net(torch.as_tensor(images)).argmax(1)
-
-    net.eval()
-    before = labels(0)
-    return {str(angle): float((labels(angle) != before).double().mean()) for angle in ANGLES}
-
-
 def run(model: str, seed: int) -> dict[str, object]:
     """One line of the log."""
     net, report = train.digits(model, IMAGES, seed, steps=digits.STEPS[model], size=SIZE, progress=False)
     assert net is not None
+    changed = {str(angle): train.changed_labels(net, angle, seed, SIZE) for angle in ANGLES}
     command = f"python benchmarks/digits_turned.py --model {model} --seed {seed}"
-    return {"command": command, **report, "changed": changed(net, seed), "torch": torch.__version__}
+    about = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    return {"command": command, **report, "changed": changed, **about}
 
 
 def main() -> None:

@@ -77,6 +77,23 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(output, target)
 
 
+def changed_labels(net: torch.nn.Module, degrees: float, seed: int, size: int = 21) -> float:
+    """Share of the test labels of `digits(seed=seed)` that a network changes where every image is turned by `degrees`.
+
+    Each of the 500 test digits is turned once from upright to its pose, and once to its pose plus `degrees`: one
+    interpolation each, so that 90 degrees move pixels and nothing else.
+    """
+    upright = data.digits(size=size, seed=seed).test.images
+    pose = data.digits(size=size, rotated=True, seed=seed).test.angles
+    net.eval()
+    labels = []
+    for further in (0.0, degrees):
+        images = data.rotate(upright, pose + np.deg2rad(further)).clip(0, 1)
+        with torch.no_grad():
+            labels.append(net(torch.as_tensor(images)).argmax(1))
+    return float((labels[0] != labels[1]).double().mean())
+
+
 def digits(
     model: str,
     images: int,

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from eqlib import data, train
 
@@ -43,3 +44,17 @@ def test_the_command_line_knows_every_model(capsys: pytest.CaptureFixture[str]) 
 def test_rivals_have_as_many_parameters() -> None:
     sizes = {name: sum(p.numel() for p in train.make(name, 0).parameters()) for name in train.NETWORKS}
     assert max(sizes.values()) < 1.05 * min(sizes.values())
+
+
+def test_changed_labels() -> None:
+    """A network that knows the symmetry changes none under quarter turns; one that looks at one corner changes many."""
+    net = train.make("harmonic", 0)
+    assert train.changed_labels(net, 90, seed=0) <= 0.004  # two of 500: rounding may decide between equal scores
+
+    class Corner(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            half = x.shape[-1] // 2
+            return torch.stack([x[:, 0, :half].mean((1, 2)), x[:, 0, half + 1 :].mean((1, 2))], dim=1)
+
+    assert train.changed_labels(Corner(), 180, seed=0) > 0.99
+    assert train.changed_labels(Corner(), 0, seed=0) == 0
