@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -38,11 +39,34 @@ def plot_spread(
         where = x * np.exp(aside) if log else x + aside
         mean = runs.mean(axis=0)
         bars = [mean - runs.min(axis=0), runs.max(axis=0) - mean]
-        style = {"marker": MARKERS[number % len(MARKERS)], "color": PALETTE[number % len(PALETTE)], "markersize": 4}
+        style: dict[str, Any] = {
+            "marker": MARKERS[number % len(MARKERS)],
+            "color": PALETTE[number % len(PALETTE)],
+            "markersize": 4,
+        }
         axes.errorbar(where, mean, bars, label=name, capsize=2, linewidth=1.2, elinewidth=1, **style)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
     axes.set_xticks(x, [f"{value:g}" for value in x])
     axes.minorticks_off()
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def plot_paths(paths: Mapping[str, ArrayLike], size: tuple[float, float] = (5.6, 2.8)) -> Figure:
+    """Curves in the plane side by side, each (n, 2) in a panel of its own, x to the right and y up, on one scale."""
+    if not paths:
+        raise ValueError("paths must not be empty")
+    points = {name: np.asarray(path, dtype=np.float64) for name, path in paths.items()}
+    for name, path in points.items():
+        if path.ndim != 2 or path.shape[1] != 2:
+            raise ValueError(f"paths[{name!r}] must have shape (n, 2), got {path.shape}")
+    limit = 1.15 * max(float(np.abs(path).max()) for path in points.values())
+    figure = Figure(figsize=size, layout="constrained")
+    for axes, (name, path) in zip(np.atleast_1d(figure.subplots(1, len(points))), points.items(), strict=True):
+        axes.axhline(0, color="#bbbbbb", linewidth=0.8)
+        axes.axvline(0, color="#bbbbbb", linewidth=0.8)
+        axes.plot(*path.T, color=PALETTE[0], linewidth=2)
+        axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="x", ylabel="y")
+        axes.set_title(name, fontsize=10)
     return figure
