@@ -238,6 +238,20 @@ def test_solutions_and_code_are_not_prose() -> None:
     assert form.prose("Let $x = y + z$ be `f(x)`, see [this page](https://example.org/a/b).") == 7
 
 
+def test_reading_minutes() -> None:
+    """A hundred words, ten lines of code and two exercises: one minute, one and ten, so ten to the nearest five."""
+    page = new_notebook(cells=[new_markdown_cell("word " * 100), new_code_cell("x = 1\n" * 10)])
+    assert form.reading_minutes(page) == 0
+    page.cells += [new_markdown_cell("### Exercise 1"), new_markdown_cell("### Exercise 2")]
+    assert form.reading_minutes(page) == 10
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.name[:2] in ("00", "02", "05")], ids=str)
+def test_the_box_says_how_long(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert f"**Reading:** {form.reading_minutes(notebook)} minutes" in notebook.cells[0].source
+
+
 # nbval with this project's conftest.py sees pictures
 
 DRAW = """from PIL import Image, ImageDraw

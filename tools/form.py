@@ -59,6 +59,18 @@ def code_lines(source: str) -> int:
     return sum(bool(line.strip()) for line in source.splitlines())
 
 
+def reading_minutes(notebook: NotebookNode) -> int:
+    """How long a page takes to read and work through, to five minutes; for the box at its top.
+
+    A hundred words of prose a minute, ten lines of code a minute, five minutes an exercise.
+    """
+    markdown = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    lines = sum(code_lines(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    exercises = sum(len(re.findall(r"^#+ Exercise", source, re.MULTILINE)) for source in markdown)
+    minutes = sum(map(prose, markdown)) / 100 + lines / 10 + 5 * exercises
+    return 5 * round(minutes / 5)
+
+
 def checked_outputs(cells: list[NotebookNode]) -> int:
     """Printed or returned texts that nbval compares; a picture's alt text and caption are none of them."""
     count = 0
