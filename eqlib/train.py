@@ -173,6 +173,15 @@ def _run(
     return net, report
 
 
+def read_log(path: str | Path, value: str = "test_accuracy") -> dict[tuple[str, int], list[Any]]:
+    """What the runs of a committed log found: (model, images) -> their `value`s, in the order of the seeds."""
+    runs = json.loads(Path(path).read_text(encoding="utf-8"))["runs"]
+    found: dict[tuple[str, int], list[Any]] = {}
+    for run in sorted(runs, key=lambda run: run["seed"]):
+        found.setdefault((run["model"], run["images"]), []).append(run[value])
+    return found
+
+
 def _neighbours(splits: data.Splits, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
     right = neighbours(splits.train, splits.test.images) == splits.test.labels

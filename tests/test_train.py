@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,3 +59,11 @@ def test_changed_labels() -> None:
 
     assert train.changed_labels(Corner(), 180, seed=0) > 0.99
     assert train.changed_labels(Corner(), 0, seed=0) == 0
+
+
+def test_a_log_is_read_by_model_and_size(tmp_path: Path) -> None:
+    lines = [("a", 10, 1, 0.5), ("b", 10, 0, 0.1), ("a", 10, 0, 0.4), ("a", 20, 0, 0.6)]
+    runs = [{"model": m, "images": n, "seed": s, "test_accuracy": v, "epochs": s} for m, n, s, v in lines]
+    (tmp_path / "log.json").write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    assert train.read_log(tmp_path / "log.json") == {("a", 10): [0.4, 0.5], ("b", 10): [0.1], ("a", 20): [0.6]}
+    assert train.read_log(tmp_path / "log.json", "epochs")["a", 10] == [0, 1]

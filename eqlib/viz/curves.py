@@ -20,12 +20,12 @@ def plot_spread(
     xlabel: str,
     ylabel: str,
     log: bool = False,
-    size: tuple[float, float] = (6.0, 3.4),
+    size: tuple[float, float] = (7.2, 3.4),
 ) -> Figure:
     """One line for each entry of `curves`, (runs, len(x)): the mean, and bars from the lowest run to the highest.
 
     `log` spaces x by its logarithm; every x is a tick. Lines differ in colour and in marker, and are moved apart by a
-    few pixels so that their bars can be told apart; the legend stands in their order.
+    few pixels so that their bars can be told apart; the legend stands beside the axes, in their order.
     """
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
@@ -49,7 +49,7 @@ def plot_spread(
     axes.set_xticks(x, [f"{value:g}" for value in x])
     axes.minorticks_off()
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.legend(frameon=False, fontsize=9)
+    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
     return figure
 
 

@@ -90,7 +90,7 @@ def test_a_curve_shows_mean_and_spread() -> None:
     assert [list(line.get_ydata()) for line in lines] == [[1, 2, 5], [5, 5, 5]]
     (bars,) = axes.containers[0].lines[2]
     assert [list(bar[:, 1]) for bar in bars.get_segments()] == [[0, 2], [1, 3], [2, 8]]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4"]
     assert lines[0].get_marker() != lines[1].get_marker()
 
