@@ -102,11 +102,15 @@ def drawn(alt: str | None = "a black square", data: dict[str, str] | None = None
     return new_output("display_data", data=data or {"image/png": png(), "text/plain": alt or ""}, metadata=about)
 
 
+def caption(text: str = "a black square") -> NotebookNode:
+    return new_output("display_data", data={"text/plain": text, "text/markdown": f"*{text}*"})
+
+
 def good_page() -> NotebookNode:
     """The smallest notebook with the right form."""
     code = [new_code_cell("import torch\ntorch.set_num_threads(1)\nprint(1)", outputs=[printed("1\n")])]
     code += [new_code_cell(f"x = {n}\nprint(x)", outputs=[printed(f"{n}\n")]) for n in range(11)]
-    code.append(new_code_cell("draw()\nagain()", outputs=[drawn()]))
+    code.append(new_code_cell("draw()\nagain()", outputs=[drawn(), caption()]))
     code.append(new_code_cell("# NBVAL_IGNORE_OUTPUT\ntrain()", outputs=[printed("0.123\n")]))
     code.append(new_code_cell("good > bad\nprint(good)", outputs=[printed("True\n")]))
     cells = []
@@ -156,9 +160,8 @@ def only_few_checked(page: NotebookNode) -> None:
 
 
 def only_pictures(page: NotebookNode) -> None:
-    caption = new_output("display_data", data={"text/plain": "a black square", "text/markdown": "*a black square*"})
     for number in range(12):
-        code_cell(page, number).outputs = [drawn(), caption]
+        code_cell(page, number).outputs = [drawn(), caption()]
 
 
 def long_cell(page: NotebookNode) -> None:
@@ -188,10 +191,11 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "skip tag": (tags(3, "nbval-skip"), "nbval-skip"),
     "skip comment": (source(3, "# NBVAL_SKIP\nprint(3)"), "NBVAL_SKIP"),
     "raises tag": (tags(3, "raises-exception"), "raises-exception"),
-    "large picture": (outputs(12, drawn(data={"image/png": png(200, noise=True)})), "a picture of"),
+    "large picture": (outputs(12, drawn(data={"image/png": png(200, noise=True)}), caption()), "a picture of"),
     "no alt text": (outputs(12, drawn(alt=None)), "without alt text"),
-    "HTML": (outputs(12, drawn(data={"image/png": png(), "text/html": "<img>"})), "holds HTML"),
-    "jpeg": (outputs(12, drawn(data={"image/jpeg": "AAAA"})), "no PNG"),
+    "no caption": (outputs(12, drawn(), caption("a white square")), "without its caption"),
+    "HTML": (outputs(12, drawn(data={"image/png": png(), "text/html": "<img>"}), caption()), "holds HTML"),
+    "jpeg": (outputs(12, drawn(data={"image/jpeg": "AAAA"}), caption()), "no PNG"),
     "widget view": (outputs(3, printed("3\n"), new_output("display_data", data=widget)), "holds a widget"),
     "widget state": (lambda page: page.metadata.update(widgets={}), "widget state"),
     "26 lines": (long_cell, "26 lines of code"),

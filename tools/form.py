@@ -159,6 +159,10 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
                 yield f"prints an absolute path ({path[0]})"
         else:
             yield from display_problems(output)
+    captions = {output.data.get("text/markdown") for output in cell.outputs if "data" in output}
+    for output in cell.outputs:
+        if (alt := output.get("metadata", {}).get("image/png", {}).get("alt")) and f"*{alt}*" not in captions:
+            yield "has a picture without its caption, the alt text in italics"
 
 
 def display_problems(output: NotebookNode) -> Iterator[str]:
