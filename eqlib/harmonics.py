@@ -104,6 +104,11 @@ class Harmonics(Constants):
             out.append(y @ getattr(self, f"basis_{j}"))
         return torch.cat(out, dim=-1)
 
+    def square(self, x: Tensor) -> Tensor:
+        """x.x (...) in the group's metric, for x (..., v) in components of `group.vector`; the argument of radial functions."""
+        x = x @ self.turn.T
+        return torch.einsum("...i,ij,...j->...", x, self.metric, x)
+
     def scale(self, x: Tensor) -> Tensor:
         """s of x (..., v) in ambient components, (..., 1); 1 at the zero vector, where no direction exists."""
         square = torch.einsum("...i,ij,...j->...", x, self.metric, x)[..., None]

@@ -32,6 +32,17 @@ def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
+def elements(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
+    """`angular_basis` of all degrees 0 ... degree, (N, b.dim, a.dim, dim of `harmonics.rep`), by ascending degree."""
+    parts = [angular_basis(a, b, j) for j in range(degree + 1)]
+    placed = np.zeros((sum(len(x) for x in parts), b.dim, a.dim, sum(x.shape[-1] for x in parts)))
+    row = column = 0
+    for x in parts:
+        placed[row : row + len(x), ..., column : column + x.shape[-1]] = x
+        row, column = row + len(x), column + x.shape[-1]
+    return placed
+
+
 def level(a: Irrep) -> int:
     """How many vectors must be multiplied to hold the irrep: l for O(3)'s tensors, m for O(2)."""
     return len(path(a))
@@ -60,15 +71,8 @@ class SteerableKernel(Constants):
         for i, (_, b) in enumerate(rep_out.blocks):
             counts = []
             for j, (_, a) in enumerate(rep_in.blocks):
-                basis = [angular_basis(a, b, degree) for degree in range(degree + 1)]
-                total = sum(len(x) for x in basis)
-                placed = np.zeros((total, b.dim, a.dim, self.harmonics.rep.dim))
-                row = column = 0
-                for x in basis:
-                    placed[row : row + len(x), ..., column : column + x.shape[-1]] = x
-                    row, column = row + len(x), column + x.shape[-1]
-                self.constant(f"basis_{i}_{j}", placed)
-                counts.append(total)
+                self.constant(f"basis_{i}_{j}", elements(a, b, degree))
+                counts.append(len(self._exact[f"basis_{i}_{j}"]))
             self._counts.append(counts)
         self.basis_size = sum(
             mul_out * mul_in * n

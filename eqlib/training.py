@@ -24,8 +24,10 @@ __all__ = [
     "count_parameters",
     "evaluate",
     "fit",
+    "lbfgs",
     "load_weights",
     "save_weights",
+    "warm_cosine",
 ]
 
 
@@ -94,7 +96,7 @@ def fit(
     """Train the model in place, on `loss(model(*inputs), target)` where a batch is `(*inputs, target)`.
 
     train, valid: arrays or tensors of one length, the target last; or anything with `__len__` and `batch(indices)`.
-    optimizer: called as optimizer(parameters, lr=, weight_decay=).
+    optimizer: called as optimizer(parameters, lr=, weight_decay=); see `lbfgs` for small models without noise.
     schedule: the learning rate's factor as a function of the part of all steps that is done, 0 <= t < 1; see `cosine`.
     clip: largest norm of the gradient. augment: (batch, generator) -> batch, on the CPU, training batches only; draw
     from this torch.Generator alone, or a resumed run will not repeat.
@@ -134,20 +136,23 @@ def fit(
         if schedule is not None:
             for group, rate in zip(optim.param_groups, rates, strict=True):
                 group["lr"] = rate * schedule(done / (epochs * steps))
-        value = loss(model(*inputs), target)
-        if value.ndim:
-            raise ValueError(f"loss: got shape {tuple(value.shape)}, expected one number for the batch")
-        if not torch.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is {value.item()} in epoch {done // steps}, step {done % steps}, at learning rate "
-                f"{optim.param_groups[0]['lr']:.3g}: look for bad data, lower lr, or set clip"
-            )
-        optim.zero_grad()
-        value.backward()
-        if clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optim.step()
-        return value.item()
+
+        def closure() -> float:  # some optimizers, LBFGS above all, evaluate the loss more than once a step
+            value = loss(model(*inputs), target)
+            if value.ndim:
+                raise ValueError(f"loss: got shape {tuple(value.shape)}, expected one number for the batch")
+            if not torch.isfinite(value):
+                raise FloatingPointError(
+                    f"the loss is {value.item()} in epoch {done // steps}, step {done % steps}, at learning rate "
+                    f"{optim.param_groups[0]['lr']:.3g}: look for bad data, lower lr, or set clip"
+                )
+            optim.zero_grad()
+            value.backward()
+            if clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
+            return value.item()
+
+        return float(optim.step(closure))
 
     with torch.random.fork_rng(cuda):
         torch.default_generator.manual_seed(seed)
@@ -213,6 +218,22 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
 def cosine(t: float) -> float:
     """From 1 at t = 0 to 0 at t = 1 along half a cosine, for `schedule`."""
     return 0.5 * (1 + math.cos(math.pi * t))
+
+
+def warm_cosine(t: float) -> float:
+    """`cosine` after a straight rise over the first twentieth."""
+    return min(1.0, t * 20 + 0.01) * cosine(t)
+
+
+def lbfgs(parameters: Any, lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """LBFGS with a line search, 20 iterations a step, for `optimizer`: small models without noise, all data in one batch.
+
+    It ignores lr's usual scale: pass lr=1.0. Nocedal and Wright, Numerical optimization (2006), Ch. 7.
+    """
+    if weight_decay:
+        raise ValueError(f"weight_decay: got {weight_decay!r}, expected 0: LBFGS has none")
+    options: dict[str, Any] = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
+    return torch.optim.LBFGS(parameters, lr=lr, max_iter=20, history_size=50, **options)
 
 
 @dataclass

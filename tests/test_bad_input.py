@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, harmonics, kernels, nn
+from eqlib import groups, harmonics, kernels, nn, radial
 
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
 IMAGE = O2.rep("0e")
+POINTS = nn.PointConv(REP, REP, 1, radial.Gaussians(2, 1.0))
+PAIR = torch.tensor([[0, 1], [1, 0]])
 SPACE_LIKE = torch.tensor([[1.0, 2.0, 0, 0]], dtype=torch.float64) @ torch.tensor(LORENTZ.coordinates.T)
 
 TABLE = {
@@ -119,6 +121,75 @@ TABLE = {
     "unknown weights mode": (
         lambda: nn.TensorProduct(REP, REP, REP, weights="mine"),
         'weights must be "shared", "external" or None',
+    ),
+    "reps of two groups on points": (
+        lambda: nn.PointConv(REP, IMAGE, 1, None),
+        "one layer has one group, got rep_in of O3, rep_out of O2",
+    ),
+    "no radial module": (
+        lambda: nn.PointConv(REP, REP, 1, torch.nn.SiLU()),
+        "radial must be None or a module with an integer .number, got SiLU",
+    ),
+    "no neighbours": (
+        lambda: nn.PointConv(REP, REP, 1, None, neighbours=0),
+        "neighbours must be positive and finite, got 0",
+    ),
+    "negative degree": (lambda: nn.PointConv(REP, REP, -1, None), "degree must be an integer >= 0, got -1"),
+    "features of another length": (
+        lambda: POINTS(torch.zeros(2, 4), torch.zeros(2, 3), PAIR),
+        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (2, 4)",
+    ),
+    "features with a batch axis": (
+        lambda: POINTS(torch.zeros(1, 2, 5), torch.zeros(2, 3), PAIR),
+        "x must have shape (N, 5), got (1, 2, 5)",
+    ),
+    "points in the plane": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 2), PAIR),
+        "positions must be floating point (2, 3), a point for each row of x in components of O3.vector, got torch.float32 (2, 2)",
+    ),
+    "as many points as features": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(3, 3), PAIR),
+        "positions must be floating point (2, 3), a point for each row of x",
+    ),
+    "points of NaN": (
+        lambda: POINTS(torch.zeros(2, 5), torch.full((2, 3), torch.nan), PAIR),
+        "positions hold NaN or infinite numbers, shape (2, 3)",
+    ),
+    "an edge to nowhere": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR + 1),
+        "edges must point at 0 ... 1, got 1 ... 2",
+    ),
+    "a negative edge": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR - 1),
+        "edges must point at 0 ... 1, got -1 ... 0",
+    ),
+    "fractional edges": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR.float()),
+        "edges must be int64 (2, E), got torch.float32 (2, 2)",
+    ),
+    "edges of three": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), torch.zeros(3, 2, dtype=torch.int64)),
+        "edges must be int64 (2, E), got torch.int64 (3, 2)",
+    ),
+    "weights for a layer that has some": (
+        lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR, torch.zeros(2, POINTS.weight_numel)),
+        "weights are given in forward exactly where radial=None",
+    ),
+    "no weights for a layer without": (
+        lambda: nn.PointConv(REP, REP, 1, None)(torch.zeros(2, 5), torch.zeros(2, 3), PAIR),
+        "weights are given in forward exactly where radial=None",
+    ),
+    "weights of another shape": (
+        lambda: nn.PointConv(REP, REP, 1, None)(torch.zeros(2, 5), torch.zeros(2, 3), PAIR, torch.zeros(3, 8)),
+        "weights must have shape (2, 9), a row for each edge, got (3, 8)",
+    ),
+    "space-like differences without mu": (
+        lambda: nn.PointConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(1,1)"), 1, radial.Gaussians(2, 1.0)).double()(
+            torch.zeros(2, 1).double(),
+            torch.cat([SPACE_LIKE, 0 * SPACE_LIKE]) @ torch.tensor(LORENTZ.coordinates.T),
+            PAIR,
+        ),
+        "x must be time-like (x.x > 0) where normalize=True and mu = 0",
     ),
 }
 

@@ -67,6 +67,21 @@ def test_it_learns():
     assert training.evaluate(model, make_data(30, 1), training.accuracy) > 0.8
 
 
+def test_lbfgs_solves_what_has_a_solution():
+    """Least squares to the last digits in few steps, the loss being evaluated many times a step; no weight decay."""
+    x, _ = make_data()
+    torch.manual_seed(0)
+    model, wanted = nn.Linear(4, 2).double(), torch.randn(4, 2).double()
+    data = (x.double(), x.double() @ wanted + 1)
+    history = training.fit(
+        model, mse_loss, data, epochs=4, batch_size=50, optimizer=training.lbfgs, lr=1.0, progress=False
+    )
+    assert history.loss[-1] < 1e-20 < history.loss[0]
+    assert torch.allclose(model.weight.T, wanted, atol=1e-10)
+    with pytest.raises(ValueError, match=r"weight_decay: got 0\.1, expected 0"):
+        training.lbfgs(model.parameters(), lr=1.0, weight_decay=0.1)
+
+
 def test_the_caller_s_random_numbers_are_untouched_and_do_not_matter():
     torch.manual_seed(5)
     before, (one, two, other) = torch.get_rng_state(), (make_model() for _ in range(3))

@@ -8,7 +8,7 @@ with `vector_rep` and `vector_matrix_inverse` it also acts on coordinates and ge
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +184,7 @@ class Group(ABC):
         """The error that `parse` raises."""
         return ValueError(f"{self.name} has no irrep {label!r}: labels are {grammar}")
 
-    def rep(self, blocks: str | Rep | Irrep | list[tuple[int, str | Irrep]]) -> Rep:
+    def rep(self, blocks: str | Rep | Irrep | Sequence[tuple[int, str | Irrep]]) -> Rep:
         """A direct sum of irreps, from a string such as "8x0e + 4x1o" or from [(multiplicity, irrep), ...]."""
         from eqlib.groups.rep import Rep
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.linalg
@@ -33,7 +34,7 @@ class Rep:
         return Rep, (self.group, self.blocks)
 
     @classmethod
-    def of(cls, group: Group, blocks: str | Rep | Irrep | list[tuple[int, str | Irrep]]) -> Rep:
+    def of(cls, group: Group, blocks: str | Rep | Irrep | Sequence[tuple[int, str | Irrep]]) -> Rep:
         """See `Group.rep`. ValueError names the malformed part."""
         if isinstance(blocks, Rep):
             if blocks.group != group:

@@ -1,6 +1,20 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.harmonic import HarmonicNet
+from eqlib.models.jet_tree import boosted_tree
+from eqlib.models.lorentz_group import LorentzGroupNetwork
+from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN
+from eqlib.models.plain_points import CoordinateMLP, PairMLP
+from eqlib.models.tensor_field import TensorFieldNetwork
 
-__all__ = ["HarmonicNet", "PlainCNN"]
+__all__ = [
+    "CoordinateMLP",
+    "HarmonicNet",
+    "LorentzGroupNetwork",
+    "PairMLP",
+    "ParticleNet",
+    "PlainCNN",
+    "TensorFieldNetwork",
+    "boosted_tree",
+]

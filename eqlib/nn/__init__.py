@@ -3,5 +3,16 @@
 from eqlib.nn.activations import BatchNorm, Gate, Invariants, NormActivation
 from eqlib.nn.grid import GridConv, GridPool
 from eqlib.nn.linear import Linear, TensorProduct
+from eqlib.nn.points import PointConv
 
-__all__ = ["BatchNorm", "Gate", "GridConv", "GridPool", "Invariants", "Linear", "NormActivation", "TensorProduct"]
+__all__ = [
+    "BatchNorm",
+    "Gate",
+    "GridConv",
+    "GridPool",
+    "Invariants",
+    "Linear",
+    "NormActivation",
+    "PointConv",
+    "TensorProduct",
+]

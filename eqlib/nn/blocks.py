@@ -28,10 +28,9 @@ def check_axis(name: str, x: Tensor, rep: Rep, axis: int) -> None:
 
 def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
     """Blocks of x as views (..., mul, d, ...), mul at `axis` and d behind it; `axis` not negative."""
-    return [
-        x.narrow(axis, where.start, where.stop - where.start).unflatten(axis, (mul, a.dim))
-        for (mul, a), where in zip(rep.blocks, rep.slices, strict=True)
-    ]
+    # One split, not a slice for each block: the gradient is then put together once instead of padded for each.
+    parts = x.split([mul * a.dim for mul, a in rep.blocks], axis) if rep.blocks else ()
+    return [part.unflatten(axis, (mul, a.dim)) for part, (mul, a) in zip(parts, rep.blocks, strict=True)]
 
 
 @lru_cache(maxsize=1024)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eqlib.constants import Constants
@@ -85,6 +86,7 @@ class TensorProduct(Constants):
         group = rep_a.group
         self._paths: list[tuple[int, int, int, tuple[int, ...], slice]] = []
         kept: list[tuple[int, object]] = []
+        tensors: list[NDArray[np.float64]] = []
         start = 0
         for o, (mul, c) in enumerate(rep_out.blocks):
             for i, (u, a) in enumerate(rep_a.blocks):
@@ -103,16 +105,38 @@ class TensorProduct(Constants):
                         shape = (k, u, v) if depthwise else (k, u, v, mul)
                     size = int(np.prod(shape)) if shape else 0
                     target = len(self._paths) if weights is None else o
-                    self.constant(f"cg_{len(self._paths)}", tensor)
+                    if weights is None:
+                        tensors.append(tensor)
+                    else:
+                        self.constant(f"cg_{len(self._paths)}", tensor)
                     self._paths.append((i, j, target, shape, slice(start, start + size)))
                     start += size
         self.rep_out = group.rep(kept) if weights is None else rep_out  # type: ignore[arg-type]
+        self._pairs: list[tuple[int, int, list[int], list[int]]] = []
+        self._join_paths(tensors)
         self.weight_numel = start
         fan = [0] * len(self.rep_out.blocks)
         for _, _, o, shape, _ in self._paths:
             fan[o] += int(np.prod(shape[:3])) // (shape[1] if depthwise and shape else 1)
         self._scale = [max(1, n) ** -0.5 for n in fan]
         self.weight = torch.nn.Parameter(torch.randn(start)) if weights == "shared" else None
+
+    def _join_paths(self, tensors: list[NDArray[np.float64]]) -> None:
+        """Without weights the paths of one pair of blocks share its outer product: one matrix serves them all."""
+        for i, j in dict.fromkeys(path[:2] for path in self._paths if tensors):
+            chosen = [p for p, path in enumerate(self._paths) if path[:2] == (i, j)]
+            flat = [np.moveaxis(t, 0, 2).reshape(t.shape[1] * t.shape[2], -1) for t in (tensors[p] for p in chosen)]
+            self.constant(f"pair_{len(self._pairs)}", np.concatenate(flat, axis=1))
+            self._pairs.append((i, j, chosen, [t.shape[1] for t in flat]))
+
+    def _products(self, left: list[Tensor], right: list[Tensor]) -> list[Tensor]:
+        """Every copy of every kept irrep, in the order of rep_out's blocks."""
+        out = [left[0]] * len(self._paths)
+        for n, (i, j, chosen, sizes) in enumerate(self._pairs):
+            outer = left[i][..., :, None, :, None] * right[j][..., None, :, None, :]
+            for p, part in zip(chosen, (outer.flatten(-2) @ getattr(self, f"pair_{n}")).split(sizes, -1), strict=True):
+                out[p] = part.unflatten(-1, (-1, self.rep_out.blocks[p][1].dim)).movedim(-2, -4).flatten(-4)
+        return out
 
     def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
         check_axis("x", x, self.rep_a, -1)
@@ -124,13 +148,12 @@ class TensorProduct(Constants):
         w_all = self.weight if weights is None else weights
         left, right = split(x, self.rep_a, x.ndim - 1), split(y, self.rep_b, y.ndim - 1)
         batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1], () if weights is None else weights.shape[:-1])
+        if w_all is None:
+            return torch.cat(self._products(left, right), dim=-1) if self._paths else x.new_zeros(*batch, 0)
         out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
         for p, (i, j, o, shape, where) in enumerate(self._paths):
             # The side with fewer copies is contracted with the tensor first; no (u, v, a, b) outer product is made.
             inner = torch.einsum("...vj,kijc->...kvic", right[j], getattr(self, f"cg_{p}"))
-            if w_all is None:
-                out[o].append(torch.einsum("...ui,...kvic->...kuvc", left[i], inner).flatten(-4))
-                continue
             w = w_all[..., where].unflatten(-1, shape)
             if self.depthwise:
                 mixed = torch.einsum("...kuv,...kvic->...uic", w, inner)

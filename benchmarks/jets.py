@@ -1,0 +1,136 @@
+"""Top tagging with 6,000 jets: Lorentz group network, its ablations, ParticleNet, a boosted tree, the mass; writes jets.json.
+
+    python benchmarks/jets.py                          # every run that the log lacks: 90 minutes on one core, resumable
+    python benchmarks/jets.py --models lorentz --seeds 0
+    python benchmarks/jets.py --speed                  # ms a jet and training step of a network of the original's kind
+
+Equal data, about equal parameters, equal epochs; the seconds of each run stand in the log. After the training every test
+jet is boosted into a random direction, or turned, and judged again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eqlib import data, groups, models, scores, train, training
+
+RESULTS = Path(__file__).parent / "results" / "jets.json"
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+SEEDS = (0, 1, 2)
+TREES = {"mass": ["mass"], "tree": ["mass", "pt", "multiplicity", "tau21", "tau32"]}
+EPOCHS = 10
+GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)
+
+
+def judge(tops: np.ndarray, labels: np.ndarray) -> dict[str, object]:
+    """What the log keeps of the scores of one run."""
+    right = (tops > 0.5) == labels
+    signal, background = scores.roc(tops, labels)
+    kept = np.linspace(0.02, 1, 50)
+    return {
+        "test_accuracy": round(float(right.mean()), 5),
+        "interval": [round(x, 5) for x in scores.bootstrap(right)[1:]],
+        "auc": round(scores.auc(tops, labels), 5),
+        "rejection": {str(e): scores.rejection(tops, labels, e) for e in (0.5, 0.7, 0.8)},
+        "background_at": [round(float(x), 5) for x in np.interp(kept, signal, background)],
+        "right": np.packbits(right).tobytes().hex(),
+    }
+
+
+def run(model: str, seed: int, jets: int = 6000, epochs: int = EPOCHS) -> tuple[torch.nn.Module, dict[str, object]]:
+    """One network's line of the log."""
+    checkpoint = Path(tempfile.gettempdir()) / f"eqlib-jets-{model}-{jets}-{epochs}-{seed}.pt"
+    net, report = train.jets(model, jets, seed, epochs=epochs, checkpoint=checkpoint)
+    test = data.jets("test")
+    report |= judge(train.scores(net, train.JetBatches(test, model)), test.labels)
+    report["boosted"] = {}
+    for gamma in GAMMAS:
+        moved = train.random_boosts(len(test), gamma, seed)
+        report["boosted"][str(gamma)] = accuracy(net, test, model, moved)
+    report["turned"] = accuracy(net, test, model, train.random_turns(len(test), seed))
+    command = f"python -m eqlib.train jets --model {model} --number {jets} --seed {seed} --epochs {epochs}"
+    return net, {"command": command, **report, "torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def accuracy(net: torch.nn.Module, test: data.Jets, model: str, moved: groups.Element) -> float:
+    tops = train.scores(net, train.JetBatches(test, model, moved))
+    return round(float(((tops > 0.5) == test.labels).mean()), 5)
+
+
+def run_tree(name: str, seed: int) -> dict[str, object]:
+    """A tree's line of the log."""
+    start = time.perf_counter()
+    known, test = data.jets("train"), data.jets("test")
+    tables = [np.column_stack([getattr(data.observables(j), c) for c in TREES[name]]) for j in (known, test)]
+    tops = models.boosted_tree(tables[0], known.labels, tables[1], seed)
+    report = {"model": name, "jets": len(known), "seed": seed, "test_jets": len(test)}
+    report |= judge(tops, test.labels) | {"seconds": round(time.perf_counter() - start, 1)}
+    return {"command": f"python benchmarks/jets.py --models {name} --seeds {seed}", **report}
+
+
+def speed(jets: int = 8, particles: int = 50, repeats: int = 20) -> None:
+    """A training step of a network of the original's kind: 3 layers, channels 2-4-4-2, irreps up to (2,2), one thread."""
+    train_jets = data.jets("train", number=jets)
+    momenta, mask = (torch.as_tensor(x) for x in data.network_input(*train_jets.momenta(particles), dtype=np.float32))
+    labels = torch.as_tensor(train_jets.labels)
+    net = models.LorentzGroupNetwork(groups.Lorentz(), channels=(2, 4, 4, 2))
+    optimizer, seconds = torch.optim.Adam(net.parameters()), []
+    for _ in range(repeats + 3):
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        train.cross_entropy(net(momenta, mask), labels).backward()
+        optimizer.step()
+        seconds.append(time.perf_counter() - start)
+    per_jet = np.array(seconds[3:]) / jets * 1e3
+    print(
+        f"{np.median(per_jet):.1f} ms a jet (least {per_jet.min():.1f}), batch {jets}, {particles} particles, one thread"
+    )
+
+
+def write(log: dict[str, object]) -> None:
+    """Whole or not at all."""
+    temporary = RESULTS.with_suffix(".part")
+    temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, RESULTS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", default=[*TREES, *train.TAGGERS])
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--speed", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.speed:
+        return speed()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    for seed in args.seeds:
+        for model in args.models:
+            log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+            if any((r["model"], r["seed"]) == (model, seed) for r in log["runs"]):
+                continue
+            if model in TREES:
+                new = run_tree(model, seed)
+            else:
+                net, new = run(model, seed)
+                if seed == 0:
+                    notes = {k: new[k] for k in ("command", "seed", "seconds", "test_accuracy")}
+                    training.save_weights(net, CHECKPOINTS / f"jets-{model}.pt", **notes)
+            new["commit"] = commit.stdout.strip()
+            print(f"{model:12s} seed {seed}: {new['test_accuracy']:.4f} in {new['seconds']} s", flush=True)
+            log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+            log["runs"].append(new)
+            write(log)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The Lorentz group network: decompose, mix by Schur's lemma, multiply by Clebsch-Gordan, within a particle and over pairs.
+
+After Bogatskiy et al. 2020 (Lorentz group equivariant neural network for particle physics, Sec. 4), written for any group
+that has a vector: irreps, products and the invariant form come from the group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from eqlib import nn
+from eqlib.constants import Constants
+from eqlib.groups import Group, Irrep, Rep
+from eqlib.models.harmonic import head
+from eqlib.nn.blocks import split
+
+PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
+PARTICLES = 30.0  # a sum over particles is divided by about their number
+
+
+def squash(x: Tensor, sharpness: float) -> Tensor:
+    """Odd and smooth, linear below 1 / sharpness and logarithmic above, 1 at 1: invariants spread over many orders.
+
+    A large sharpness also enlarges the rounding of an invariant that nearly cancels.
+    """
+    return x.sign() * torch.log1p(sharpness * x.abs()) / math.log1p(sharpness)
+
+
+class LorentzGroupNetwork(Constants):
+    """Vectors of a jet's particles (batch, n, v), in components of `group.vector`, and mask (batch, n) -> (batch, classes).
+
+    Invariant under the group and under permutations of the particles. Vectors are divided by s = ((P.P)^2 + mu^4)^(1/4) of
+    their sum P first, which leaves every invariant of order one; s itself goes in as a scalar.
+
+    Args:
+        irreps: labels of the tensor features; none leaves a network on invariants alone.
+        channels: how many of each tensor, before and after each layer: (2, 4, 4, 2) is three layers.
+        scalars: invariant features of a particle. hidden: width of the networks on invariants.
+        mu: scale in the vectors' unit, see `Harmonics`. products: False leaves the Clebsch-Gordan products out.
+    """
+
+    metric: Tensor
+
+    def __init__(
+        self,
+        group: Group,
+        irreps: Sequence[str] = ("(1,1)", "(2,0)", "(2,2)"),
+        channels: Sequence[int] = (2, 4, 4, 2),
+        scalars: int = 16,
+        hidden: int = 16,
+        classes: int = 2,
+        mu: float = 5.0,
+        products: bool = True,
+    ) -> None:
+        super().__init__()
+        if len(group.vector.blocks) != 1 or group.vector.blocks[0][0] != 1:
+            raise ValueError(f"the vector of {group} must be one irrep, got {group.vector}")
+        if len(channels) < 2:
+            raise ValueError(f"channels must name at least an input and an output, got {tuple(channels)}")
+        if mu <= 0:
+            raise ValueError(f"mu must be positive, got {mu}")
+        self.group, self.mu = group, mu
+        self.constant("metric", group.metric)
+        vector = group.vector.blocks[0][1]
+        labels = [group.irrep(a) for a in irreps]
+        if any(a.is_trivial for a in labels):
+            raise ValueError(
+                f"irreps must leave out {group.trivial.label}, which `scalars` stands for, got {tuple(irreps)}"
+            )
+        self.enter = mlp(4, hidden, scalars)
+        sizes = list(channels) if labels else [0] * len(channels)
+        before = [vector] if labels else []
+        self.start = nn.Linear(group.rep([(2, vector)]), group.rep([(sizes[0], vector)]), bias=False)
+        layers = []
+        for few, many in zip(sizes[:-1], sizes[1:], strict=True):
+            layers.append(_Layer(group, before, few, labels, many, scalars, hidden, products))
+            before = labels
+        self.layers = torch.nn.ModuleList(layers)
+        self.rep = group.rep([(sizes[-1], a) for a in labels])
+        self.head = head(scalars + 2, classes)
+
+    def features(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scalars (batch, n, scalars), tensors (batch, n, rep.dim) and invariants of the jet (batch, 2)."""
+        if vectors.ndim != 3 or vectors.shape[-1] != self.group.vector.dim:
+            raise ValueError(
+                f"vectors must have shape (batch, n, {self.group.vector.dim}), components of {self.group}.vector, "
+                f"got {tuple(vectors.shape)}"
+            )
+        if mask.shape != vectors.shape[:2] or mask.dtype != torch.bool:
+            raise ValueError(
+                f"mask must be bool of shape {tuple(vectors.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}"
+            )
+        if not torch.compiler.is_compiling() and not vectors.isfinite().all():
+            raise ValueError("vectors must be finite, got NaN or inf")
+        keep = mask.to(vectors.dtype)
+        p = vectors * keep[..., None]
+        total = p.sum(1, keepdim=True)
+        square = torch.einsum("bni,ij,bnj->bn", total, self.metric, total)[..., None]
+        scale = (square**2 + self.mu**4) ** 0.25
+        p, total = p / scale, total / scale
+        dual = p @ self.metric
+        pairs = dual @ p.mT
+        share, own = (dual @ total.mT), pairs.diagonal(dim1=1, dim2=2)[..., None]
+        size, count = torch.log(scale / self.mu), keep.sum(1)[:, None, None] / (2 * PARTICLES)
+        about = torch.cat(
+            [squash(share, PAIRS), squash(own, PAIRS), size.expand_as(share), count.expand_as(share)], dim=-1
+        )
+        scalars = self.enter(about)
+        tensors = self.start(torch.cat([p, total.expand_as(p)], dim=-1))
+        tensors = tensors.unflatten(-1, (self.start.rep_out.copies, p.shape[-1]))
+        pairs = squash(pairs, PAIRS)
+        for layer in self.layers:
+            scalars, tensors = layer(scalars, tensors, p, pairs, keep)
+        if not self.rep.blocks:
+            return scalars, scalars[..., :0], torch.cat([size, count], dim=-1)[:, 0]
+        flat = torch.cat([part.flatten(-2) for part in tensors.split([a.dim for _, a in self.rep.blocks], -1)], dim=-1)
+        return scalars, flat, torch.cat([size, count], dim=-1)[:, 0]
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        scalars, _, jet = self.features(vectors, mask)
+        pooled = (scalars * mask[..., None]).sum(1) / PARTICLES
+        return self.head(torch.cat([pooled, jet], dim=-1))
+
+
+class _Layer(torch.nn.Module):
+    """One round: messages over pairs, products, Schur-linear mixing, a network on the invariants.
+
+    Tensors are (batch, n, channels, sum of dims): channels are an axis of their own, since products are taken channel by
+    channel and only the linear map mixes them.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        before: Sequence[Irrep],
+        few: int,
+        after: Sequence[Irrep],
+        many: int,
+        scalars: int,
+        hidden: int,
+        products: bool,
+    ) -> None:
+        super().__init__()
+        self.pair, self.left, self.right = (torch.nn.Linear(n, hidden, bias=n == 1) for n in (1, scalars, scalars))
+        found, invariants = 0, 0
+        self.after, self.few, self.many = list(after), few, many
+        if few:
+            one, keep = group.rep([(1, a) for a in before]), group.rep([(1, a) for a in (group.trivial, *after)])
+            self.weigh = torch.nn.Linear(hidden, few, bias=False)
+            self.mix = nn.Linear(group.rep([(few, a) for a in before]), group.rep([(few, a) for a in before]))
+            self.within = nn.TensorProduct(one, one, keep if products else group.rep(""), weights=None)
+            self.across = nn.TensorProduct(group.vector, one, keep if products else group.rep(""), weights=None)
+            parts = [one, one, group.vector, self.across.rep_out, self.within.rep_out, self.across.rep_out]
+            self.gather = _ByIrrep(sum(parts[1:], parts[0]), (group.trivial, *after))
+            invariants = few * self.gather.counts[0]
+            copies = [(few * n, a) for n, a in zip(self.gather.counts[1:], after, strict=True)]
+            self.schur = nn.Linear(group.rep(copies), group.rep([(many, a) for a in after]))
+            self.gates = torch.nn.Linear(scalars, many * len(after))
+            self.before = [a.dim for a in before]
+            found = many
+        self.update = mlp(scalars + hidden + invariants, 2 * hidden, scalars)
+        self._tensors = found > 0
+
+    def forward(
+        self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        message = self.pair(pairs[..., None]) + self.left(scalars)[:, :, None] + self.right(scalars)[:, None]
+        message = torch.nn.functional.silu(message)
+        known = [scalars, torch.einsum("bijh,bj->bih", message, keep) / PARTICLES]
+        if not self._tensors:
+            return scalars + self.update(torch.cat(known, dim=-1)), tensors
+        weights = self.weigh(message).permute(0, 3, 1, 2) * keep[:, None, None]
+        here = p[:, :, None].expand(-1, -1, self.few, -1)
+        # sum_j f_ij (p_i - p_j) (x) F_j is p_i (x) (f F)_i - (f (p (x) F))_i: two matrix products, no tensor over pairs.
+        carried = torch.cat([tensors, here, self.across(here, tensors)], dim=-1)
+        summed = (weights @ carried.transpose(1, 2)).transpose(1, 2)
+        there = self.across(here, summed.narrow(-1, 0, tensors.shape[-1]))
+        products = self.within(tensors, self._mixed(tensors))
+        invariants, *parts = self.gather(torch.cat([tensors, summed, products, there], dim=-1))
+        known.append(squash(invariants, TENSORS))
+        scalars = scalars + self.update(torch.cat(known, dim=-1))
+        mixed = split(self.schur(torch.cat(parts, dim=-1)), self.schur.rep_out, scalars.ndim - 1)
+        gates = self.gates(scalars).unflatten(-1, (len(self.after), self.many, 1))
+        return scalars, torch.cat([block * gates[:, :, i] for i, block in enumerate(mixed)], dim=-1)
+
+    def _mixed(self, tensors: Tensor) -> Tensor:
+        flat = torch.cat([part.flatten(-2) for part in tensors.split(self.before, -1)], dim=-1)
+        return torch.cat(split(self.mix(flat), self.mix.rep_out, flat.ndim - 1), dim=-1)
+
+
+class _ByIrrep(torch.nn.Module):
+    """Sort (..., channels, rep.dim) by irrep: one (..., channels * copies * dim) for each of `irreps`."""
+
+    def __init__(self, rep: Rep, irreps: Sequence[Irrep]) -> None:
+        super().__init__()
+        self.counts = [rep.multiplicity(a) for a in irreps]
+        self._sizes = [mul * a.dim for mul, a in rep.blocks]
+        self._places = [[i for i, (_, b) in enumerate(rep.blocks) if b == a] for a in irreps]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        parts = x.split(self._sizes, -1)
+        chosen = [[parts[i] for i in places] for places in self._places]
+        return [(torch.cat(found, dim=-1) if found else x[..., :0]).flatten(-2) for found in chosen]
+
+
+def mlp(first: int, hidden: int, last: int) -> torch.nn.Sequential:
+    """An ordinary network on invariants."""
+    return torch.nn.Sequential(torch.nn.Linear(first, hidden), torch.nn.SiLU(), torch.nn.Linear(hidden, last))

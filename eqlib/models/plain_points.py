@@ -1,0 +1,61 @@
+"""The rivals on points: networks that know nothing of rotations, with the same inputs and outputs as the tensor field."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+
+def perceptron(sizes: list[int]) -> torch.nn.Sequential:
+    """Linear, SiLU, ..., linear."""
+    layers: list[torch.nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [torch.nn.Linear(before, after), torch.nn.SiLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+class CoordinateMLP(torch.nn.Module):
+    """A dense network on all masses and coordinates of a body of exactly `points` points -> (N, outputs), one row a point.
+
+    For each point it sees the body with that point first and the others in their order. `differences`: positions are
+    taken from that point, which hands it the symmetry under translations.
+    """
+
+    def __init__(self, points: int, outputs: int, hidden: list[int], differences: bool = False) -> None:
+        super().__init__()
+        self.points, self.differences = points, differences
+        self.layers = perceptron([4 * points, *hidden, outputs])
+        order = torch.arange(points)
+        rows = [torch.cat([order[i : i + 1], order[:i], order[i + 1 :]]) for i in range(points)]
+        self.register_buffer("order", torch.stack(rows), persistent=False)
+
+    order: Tensor
+
+    def forward(self, x: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        """x (N, 1) and positions (N, 3) of whole bodies, N a multiple of `points`; edges are not looked at."""
+        if len(x) % self.points:
+            raise ValueError(f"x must hold bodies of {self.points} points each, got {len(x)} points")
+        places = positions.unflatten(0, (-1, self.points))[:, self.order]
+        if self.differences:
+            places = places - places[:, :, :1]
+        masses = x.unflatten(0, (-1, self.points))[:, self.order]
+        return self.layers(torch.cat([masses, places], dim=-1).flatten(2)).flatten(0, 1)
+
+
+class PairMLP(torch.nn.Module):
+    """y_t = sum over edges of x_s f(position of s - position of t), f a dense network: (N, 1) -> (N, outputs).
+
+    It shares with a tensor field layer all but the rotations: translations, permutations, any number of points, and that it
+    is linear in x.
+    """
+
+    def __init__(self, outputs: int, hidden: list[int]) -> None:
+        super().__init__()
+        self.layers = perceptron([3, *hidden, outputs])
+
+    def forward(self, x: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        """x (N, 1), positions (N, 3), edges (2, E): source above target."""
+        terms = x[edges[0]] * self.layers(positions[edges[0]] - positions[edges[1]])
+        return terms.new_zeros(len(x), terms.shape[1]).index_add(0, edges[1], terms)

@@ -1,0 +1,192 @@
+"""The networks for jets: invariant where they claim it, blind to order and padding, finite in the hard places."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from eqlib import groups, models, testing
+
+CASES = [
+    (groups.Lorentz(), ("(1,1)", "(2,0)", "(2,2)")),
+    (groups.Lorentz(), ("(1,1)", "(3,1)", "(2,2)")),
+    (groups.Lorentz(parity=True), ("(1,1)", "(1,1)o", "(0,0)o", "(2,0)")),
+    (groups.SL2C(), ("(1,1)", "(2,0)")),
+    (groups.O3(), ("1o", "1e", "2e")),
+    (groups.SO3(), ("1", "2")),
+    (groups.O2(), ("0o", "1", "2")),
+    (groups.SO2(), ("1", "2")),
+    (groups.Dihedral(4), ("1", "2e")),
+]
+every_case = pytest.mark.parametrize(("group", "irreps"), CASES, ids=[f"{g}-{i[-1]}" for g, i in CASES])
+
+
+def vectors(group, batch=6, n=9, seed=0):
+    """Random vectors in components of group.vector; for the Lorentz group momenta of light particles."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(batch, n, group.vector.dim))
+    if not group.compact:
+        x[..., 0] = np.sqrt(0.1**2 + (x[..., 1:] ** 2).sum(-1))
+    return torch.tensor(x @ group.coordinates.T), torch.tensor(rng.uniform(size=(batch, n)) > 0.2)
+
+
+def moved(rep, g, x):
+    return torch.einsum("nij,n...j->n...i", torch.tensor(rep(g)), x)
+
+
+@every_case
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def test_equivariant_with_random_weights_and_biases(group, irreps, dtype, tolerance):
+    x, mask = vectors(group)
+    g = group.sample(len(x), seed=1)
+    worst = []
+    for seed in range(5):
+        torch.manual_seed(seed)
+        net = testing.randomised(models.LorentzGroupNetwork(group, irreps, mu=1.0).eval(), seed, dtype)
+        with torch.no_grad():
+            scalars, tensors, jet = net.features(x.to(dtype), mask)
+            after = net.features(moved(group.vector, g, x).to(dtype), mask)
+        assert scalars.std(1).min() > 1e-3  # the particles differ
+        assert tensors.abs().amax((0, 1)).min() > 1e-7  # no tensor is left empty
+        before = (scalars, moved(net.rep, g, tensors.double()), jet)
+        worst.append(
+            max(float((a.double() - b.double()).norm() / b.double().norm()) for a, b in zip(after, before, strict=True))
+        )
+    # Random weights can make an invariant all but cancel: float32 then loses a digit, in one draw of several.
+    assert np.median(worst) < tolerance, worst
+    assert max(worst) < 5 * tolerance, worst
+
+
+@every_case
+def test_blind_to_order_and_to_what_is_masked(group, irreps):
+    net = testing.randomised(models.LorentzGroupNetwork(group, irreps, mu=1.0).eval(), 0, torch.float64)
+    x, mask = vectors(group)
+    order = torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(0))
+    scores = net(x, mask)
+    assert (net(x[:, order], mask[:, order]) - scores).abs().max() < 1e-10 * scores.abs().max()
+    assert (net(torch.where(mask[..., None], x, 7.0), mask) - scores).abs().max() == 0
+    more = (
+        torch.cat([x, x.new_ones(len(x), 3, x.shape[-1])], dim=1),
+        torch.cat([mask, mask.new_zeros(len(x), 3)], dim=1),
+    )
+    assert (net(*more) - scores).abs().max() < 1e-12 * scores.abs().max()
+
+
+def test_a_boost_in_float32_costs_no_digits_along_the_axis():
+    """Light-cone components scale one by one: gamma = 1e4 costs no more than a rotation does."""
+    group = groups.Lorentz()
+    torch.manual_seed(0)
+    net = testing.randomised(models.LorentzGroupNetwork(group, mu=1.0).eval(), 0, torch.float32)
+    x, mask = vectors(group)
+    g = group.element([0, 0, 0, 0, 0, np.arccosh(1e4)])
+    boosted = torch.einsum("ij,bnj->bni", torch.tensor(group.vector(g)[0]), x)
+    with torch.no_grad():
+        before, after = net.features(x.float(), mask)[0], net.features(boosted.float(), mask)[0]
+    assert (after - before).norm() < 1e-5 * before.norm()
+
+
+NETWORKS = {
+    "lorentz": lambda: models.LorentzGroupNetwork(groups.Lorentz()),
+    "linear": lambda: models.LorentzGroupNetwork(groups.Lorentz(), products=False),
+    "invariants": lambda: models.LorentzGroupNetwork(groups.Lorentz(), irreps=()),
+    "particlenet": lambda: models.ParticleNet(),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("training", [True, False])
+def test_edge_cases_are_finite(name, training):
+    """No constituents, no room for any, one, 128 of them, all in one place, and jets of zero momentum."""
+    torch.manual_seed(0)
+    net = NETWORKS[name]().train(training)
+    single = torch.tensor([5.0, 1.0, 2.0, 2.0]).expand(2, 1, 4)
+    cases = [
+        (torch.zeros(3, 0, 4), torch.zeros(3, 0, dtype=torch.bool)),
+        (torch.ones(3, 5, 4), torch.zeros(3, 5, dtype=torch.bool)),
+        (single, torch.ones(2, 1, dtype=torch.bool)),
+        (single.expand(2, 6, 4), torch.ones(2, 6, dtype=torch.bool)),
+        (torch.zeros(2, 6, 4), torch.ones(2, 6, dtype=torch.bool)),
+        (torch.rand(2, 128, 4), torch.ones(2, 128, dtype=torch.bool)),
+    ]
+    for x, mask in cases:
+        x = x.clone().requires_grad_()
+        scores = net(x, mask)
+        assert scores.shape == (len(x), 2)
+        assert scores.isfinite().all()
+        scores.sum().backward()
+        assert x.grad is None or x.grad.isfinite().all()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_particle_net_knows_its_own_symmetries_only():
+    """Order, padding, turns about the beam and boosts along it leave its scores alone; a turn of the beam does not."""
+    torch.manual_seed(0)
+    net = models.ParticleNet().double().eval()
+    group = groups.Lorentz()
+    x, mask = vectors(group)
+    x = x @ torch.tensor(group.coordinates)
+    scores = net(x, mask)
+    order = torch.randperm(x.shape[1])
+    assert (net(x[:, order], mask[:, order]) - scores).abs().max() < 1e-10
+    assert (net(torch.where(mask[..., None], x, 7.0), mask) - scores).abs().max() < 1e-10
+    turn, tilt = (
+        torch.tensor(group.matrix(group.element(theta))[0]) for theta in ([0, 0, 0.7, 0, 0, 0], [0.7, 0, 0, 0, 0, 0])
+    )
+    assert (net(x @ turn.T, mask) - scores).abs().max() < 1e-9
+    assert (net(x @ tilt.T, mask) - scores).abs().max() > 1e-4
+
+
+def test_particle_net_looks_at_its_nearest_neighbours():
+    """A particle beyond the k nearest ones has no say in the first block."""
+    torch.manual_seed(0)
+    block = models.particle_net.EdgeConv(3, (4, 4, 4), neighbours=2).eval()
+    place = torch.tensor([[[0.0, 0], [1, 0], [0, 1], [5, 5]]])
+    x = torch.randn(1, 4, 3)
+    far = x.clone()
+    far[0, 3] += 1
+    near = x.clone()
+    near[0, 1] += 1
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    assert torch.equal(block(x, place, mask)[0, 0], block(far, place, mask)[0, 0])
+    assert not torch.allclose(block(x, place, mask)[0, 0], block(near, place, mask)[0, 0])
+    mask[0, 1] = False
+    assert torch.equal(block(x, place, mask)[0, 0], block(near, place, mask)[0, 0])
+
+
+def test_without_products_less_is_left():
+    full = NETWORKS["lorentz"]()
+    linear = NETWORKS["linear"]()
+    assert full.layers[0].within.rep_out.dim > 0
+    assert linear.layers[0].within.rep_out.dim == linear.layers[0].across.rep_out.dim == 0
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
+def test_compiles_without_a_graph_break():
+    torch._dynamo.reset()
+    for name in ("lorentz", "particlenet"):
+        net = NETWORKS[name]().eval()
+        x, mask = torch.rand(2, 5, 4), torch.ones(2, 5, dtype=torch.bool)
+        compiled = torch.compile(copy.deepcopy(net), fullgraph=True, backend="aot_eager")
+        assert torch.allclose(compiled(x, mask), net(x, mask), atol=1e-5), name
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: models.LorentzGroupNetwork(groups.Dihedral(2)), "must be one irrep, got 1x1e+1x1o"),
+        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), ("(0,0)", "(1,1)")), "irreps must leave out (0,0)"),
+        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), channels=(2,)), "channels must name at least"),
+        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), mu=0.0), "mu must be positive, got 0.0"),
+        (lambda: NETWORKS["lorentz"]()(torch.ones(2, 3, 5), torch.ones(2, 3) > 0), "got (2, 3, 5)"),
+        (lambda: NETWORKS["lorentz"]()(torch.ones(2, 3, 4), torch.ones(2, 3)), "mask must be bool of shape (2, 3)"),
+        (lambda: NETWORKS["lorentz"]()(torch.full((1, 1, 4), torch.nan), torch.ones(1, 1) > 0), "must be finite"),
+        (lambda: NETWORKS["particlenet"]()(torch.ones(2, 3, 5), torch.ones(2, 3) > 0), "shape (batch, n, 4)"),
+        (lambda: NETWORKS["particlenet"]()(torch.ones(2, 3, 4), torch.ones(2, 4) > 0), "mask must be bool of shape"),
+        (lambda: models.ParticleNet(neighbours=0), "neighbours must be at least 1, got 0"),
+    ],
+)  # fmt: skip
+def test_refused_with_the_reason(call, message):
+    with pytest.raises(ValueError) as caught:  # the message is looked at whole
+        call()
+    assert message in str(caught.value)

@@ -1,0 +1,161 @@
+"""TensorFieldNetwork: one class for every group, equivariant as a whole, on any number of points."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from eqlib import groups, models, neighbours, radial, testing
+
+CASES = [
+    (groups.Dihedral(4), "2x0e+0o+2x1+2e", 2),
+    (groups.SO2(), "2x0+2x1+2", 2),
+    (groups.O2(), "2x0e+0o+2x1+2", 2),
+    (groups.SO3(), "2x0+2x1+2", 2),
+    (groups.O3(), "2x0e+0o+2x1o+1e+2e", 2),
+    (groups.Lorentz(), "2x(0,0)+2x(1,1)+(2,0)", 1),
+    (groups.Lorentz(parity=True), "2x(0,0)+(0,0)o+2x(1,1)", 1),
+    (groups.SL2C(), "2x(0,0)+2x(1,0)+(1,1)", 1),
+]
+every_case = pytest.mark.parametrize(("group", "text", "degree"), CASES, ids=[c[0].name for c in CASES])
+
+
+def network(group, text, degree, layers=2, mu=1.0):
+    scalars = group.rep([(2, group.trivial)])
+    return models.TensorFieldNetwork(
+        scalars, group.rep(text), [text] * layers, degree, lambda: radial.Logarithmic(3, 1.0, 3.0), mu, neighbours=4.0
+    )
+
+
+class Bodies(torch.nn.Module):
+    """A network as a function of features and positions (..., 4, dim): every four points are a body."""
+
+    def __init__(self, net, pooled):
+        super().__init__()
+        self.net, self.pooled = net, pooled
+
+    def forward(self, x, positions):
+        bodies = x.numel() // x.shape[-1] // 4
+        more = (torch.arange(bodies).repeat_interleave(4), bodies) if self.pooled else ()
+        y = self.net(x.flatten(0, -2), positions.flatten(0, -2), neighbours.complete([4] * bodies), *more)
+        return y.repeat_interleave(4, 0).unflatten(0, x.shape[:-1]) if self.pooled else y.unflatten(0, x.shape[:-1])
+
+
+@every_case
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def test_equivariant(group, text, degree, dtype, tolerance):
+    for mu in (0.0, 1.0) if group.compact else (1.0,):
+        net = network(group, text, degree, mu=mu)
+        for pooled in (False, True):
+            error = testing.equivariance_error(
+                Bodies(net, pooled), [net.rep_in, group.vector], net.rep_out, dtype=dtype
+            )
+            assert error < tolerance, (mu, pooled, error)
+
+
+@every_case
+def test_translations_permutations_and_batches(group, text, degree):
+    rng = np.random.default_rng(0)
+    net = testing.randomised(network(group, text, degree), 0, torch.float64)
+    sizes, order = [3, 1, 5], torch.tensor(rng.permutation(9))
+    x, positions = torch.tensor(rng.normal(size=(9, 2))), torch.tensor(rng.normal(size=(9, group.vector.dim)))
+    edges, batch = neighbours.complete(sizes), torch.tensor([0] * 3 + [1] + [2] * 5)
+    where = torch.empty(9, dtype=torch.int64)
+    where[order] = torch.arange(9)
+    y, total = net(x, positions, edges), net(x, positions, edges, batch, 3)
+    assert y.std() > 0.1
+    assert torch.allclose(net(x, positions - 7.0, edges), y, atol=1e-11)
+    assert torch.allclose(net(x[order], positions[order], where[edges]), y[order], atol=1e-11)
+    assert torch.allclose(net(x[order], positions[order], where[edges], batch[order], 3), total, atol=1e-11)
+    alone = net(x[4:], positions[4:], neighbours.complete([5]))
+    assert torch.allclose(alone, y[4:], atol=1e-11)
+    assert torch.allclose(alone.sum(0), total[2], atol=1e-11)
+
+
+@every_case
+def test_small_bodies_and_gradients(group, text, degree):
+    net = network(group, text, degree, mu=0.0 if group.compact else 1.0)
+    none = torch.zeros(2, 0, dtype=torch.int64)
+    v = group.vector.dim
+    empty = net(torch.zeros(0, 2), torch.zeros(0, v), none, torch.zeros(0, dtype=torch.int64), 2)
+    assert torch.equal(empty, torch.zeros(2, net.rep_out.dim))
+    assert net(torch.ones(1, 2), torch.ones(1, v), none).isfinite().all()
+    positions = torch.ones(3, v, requires_grad=True)
+    y = net(torch.randn(3, 2), positions, neighbours.complete([3]))
+    y.square().sum().backward()
+    assert y.isfinite().all() and positions.grad.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in net.parameters() if p.grad is not None)
+
+
+def test_a_single_layer_is_the_convolution():
+    group = groups.O3()
+    scalar, out = group.rep("0e"), group.rep("0e+2e")
+    net = models.TensorFieldNetwork(scalar, out, [], 2, lambda: radial.Gaussians(4, 2.0), self_interaction=False)
+    assert sum(p.numel() for p in net.parameters()) == 2 * 4
+    x, positions, edges = torch.randn(5, 1), torch.randn(5, 3), neighbours.complete([5])
+    assert torch.equal(net(x, positions, edges), net.convolutions[0](x, positions, edges))
+
+
+def test_size_of_features_is_kept():
+    """A mean square of about 1 after three layers, averaged over initial weights."""
+    group = groups.O3()
+    squares = []
+    for seed in range(10):
+        torch.manual_seed(seed)
+        net = models.TensorFieldNetwork(
+            group.rep("8x0e"), group.rep("8x0e+4x1o+2x2e"), ["8x0e+4x1o+2x2e"] * 2, 2, lambda: radial.Gaussians(8, 5.0),
+            neighbours=19.0,
+        )  # fmt: skip
+        squares.append(net(torch.randn(20, 8), torch.randn(20, 3), neighbours.complete([20])).detach().square().mean())
+    assert 0.1 < torch.stack(squares).mean() < 3
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
+def test_compiles_without_a_graph_break():
+    torch._dynamo.reset()
+    net = network(groups.SO2(), "0+1", 1, layers=1)
+    x, positions, edges = torch.randn(6, 2), torch.randn(6, 2), neighbours.complete([2, 4])
+    batch = torch.tensor([0, 0, 1, 1, 1, 1])
+    compiled = torch.compile(copy.deepcopy(net), fullgraph=True, backend="aot_eager")
+    assert torch.allclose(compiled(x, positions, edges, batch, 2), net(x, positions, edges, batch, 2), atol=1e-5)
+
+
+def test_wrong_input_is_refused():
+    group = groups.O3()
+    scalar = group.rep("0e")
+    inputs = torch.zeros(2, 1), torch.zeros(2, 3), neighbours.complete([2])
+    with pytest.raises(
+        ValueError, match="hidden must be a list of reps, one for each layer between, got the string '0e'"
+    ):
+        models.TensorFieldNetwork(scalar, scalar, "0e", 1, lambda: radial.Gaussians(2, 1.0))
+    with pytest.raises(ValueError, match="got rep_in of O3, rep_out of O2"):
+        models.TensorFieldNetwork(scalar, groups.O2().rep("0e"), [], 1, lambda: radial.Gaussians(2, 1.0))
+    net = models.TensorFieldNetwork(scalar, scalar, [], 1, lambda: radial.Gaussians(2, 1.0))
+    with pytest.raises(ValueError, match="batch and bodies are given together or not at all, got bodies=2"):
+        net(*inputs, bodies=2)
+    with pytest.raises(ValueError, match=r"batch must be int64 of shape \(2,\), got torch.int64 \(3,\)"):
+        net(*inputs, torch.zeros(3, dtype=torch.int64), 1)
+    with pytest.raises(ValueError, match=r"batch must hold 0 ... 0, got 0 ... 1"):
+        net(*inputs, torch.tensor([0, 1]), 1)
+
+
+def test_rivals_have_the_symmetries_they_promise():
+    """PairMLP: translations and renaming, no turns. CoordinateMLP: translations where asked for, no renaming, no turns."""
+    rng = np.random.default_rng(0)
+    x, positions, edges = torch.rand(6, 1), torch.tensor(rng.normal(size=(6, 3))).float(), neighbours.complete([3, 3])
+    turn = torch.tensor(groups.O3().matrix(groups.O3().sample(1, seed=1))[0]).float()
+    pairs = models.PairMLP(6, [5])
+    renamed = torch.tensor([2, 0, 1, 3, 4, 5])
+    for net, shifts, names in [
+        (pairs, True, True), (models.CoordinateMLP(3, 6, [5]), False, False),
+        (models.CoordinateMLP(3, 6, [5], differences=True), True, False),
+    ]:  # fmt: skip
+        y = net(x, positions, edges)
+        assert y.shape == (6, 6)
+        assert torch.allclose(net(x, positions + 2.0, edges), y, atol=1e-5) == shifts
+        assert torch.allclose(net(x[renamed], positions[renamed], edges), y[renamed], atol=1e-5) == names
+        assert not torch.allclose(net(x, positions @ turn.T, edges)[:, 0], y[:, 0], atol=1e-3)
+    assert torch.allclose(pairs(2 * x, positions, edges), 2 * pairs(x, positions, edges), atol=1e-6)
+    with pytest.raises(ValueError, match="x must hold bodies of 4 points each, got 6 points"):
+        models.CoordinateMLP(4, 6, [5])(x, positions, edges)
