@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,18 +15,41 @@ def runs(name):
     return json.loads((ROOT / "benchmarks" / "results" / name).read_text(encoding="utf-8"))["runs"]
 
 
+def accuracies(model, images):
+    found = {r["seed"]: r["test_accuracy"] for r in runs("digits.json") if (r["model"], r["images"]) == (model, images)}
+    return [found[seed] for seed in sorted(found)]
+
+
 def test_rotated_digits():
-    """200 images, seed 0: a second run lands within the spread that the three seeds showed."""
+    """1,000 images, seed 0: a second run lands within the spread of the three seeds, and turned digits do as well."""
+    import digits_turned
+
+    logged = {r["seed"]: r for r in runs("digits_turned.json") if r["model"] == "harmonic"}
+    again = digits_turned.run("harmonic", 0)
+    spread = np.ptp(accuracies("harmonic", 1000))
+    assert 0 < spread < 0.1
+    assert again["test_accuracy"] == pytest.approx(accuracies("harmonic", 1000)[0], abs=spread)
+    for angle, share in again["changed"].items():
+        found = [logged[seed]["changed"][angle] for seed in (0, 1, 2)]
+        assert share == pytest.approx(found[0], abs=max(np.ptp(found), 0.02))
+
+
+def test_nearest_neighbours_of_digits():
+    """They learn nothing, so a second run is the same to a digit or two of 500."""
     import digits
 
-    logged = {
-        r["seed"]: r["test_accuracy"] for r in runs("digits.json") if (r["model"], r["images"]) == ("harmonic", 200)
-    }
-    assert sorted(logged) == list(digits.SEEDS)
-    spread = max(logged.values()) - min(logged.values())
-    again = digits.run("harmonic", 200, seed=0)
-    assert 0 < spread < 0.1
-    assert again["test_accuracy"] == pytest.approx(logged[0], abs=spread)
+    for images in (50, 200):
+        logged = accuracies("neighbours", images)
+        assert len(logged) == 3
+        assert digits.run("neighbours", images, seed=1)["test_accuracy"] == pytest.approx(logged[1], abs=0.004)
+
+
+def test_both_logs_know_the_same_networks():
+    """A line of digits_turned.json is a line of digits.json trained again: same seed, same accuracy within the spread."""
+    for line in runs("digits_turned.json"):
+        logged = accuracies(line["model"], 1000)
+        assert line["test_accuracy"] == pytest.approx(logged[line["seed"]], abs=max(np.ptp(logged), 0.02))
+        assert line["changed"]["90"] <= 0.004 or line["model"].startswith("cnn")
 
 
 def test_inertia_tensors():

@@ -43,6 +43,9 @@ ARM = """([handle, image]) => {
     handle.addEventListener("keydown", () => { window.pressed = performance.now(); }, {capture: true, once: true});
     image.addEventListener("load", () => { window.elapsed = performance.now() - window.pressed; }, {once: true});
 }"""
+STILL = """() => Array.from(document.querySelectorAll(".jp-OutputArea-output img"))
+    .filter(image => !image.closest(".jupyter-widgets") && image.naturalWidth > 0)
+    .map(image => [image.src, image.getAttribute("alt")])"""
 PIXELS = """async image => {
     const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
     const digest = await crypto.subtle.digest("SHA-256", bytes);
@@ -202,6 +205,21 @@ def screenshot(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
+def pictures_without_a_name(page: Any) -> tuple[int, int]:
+    """How many still pictures the page has and how many of them have no alt text; it is scrolled through from the top."""
+    found: dict[str, str] = {}
+    notebook = page.locator(".jp-WindowedPanel-outer").first
+    notebook.evaluate("panel => panel.scrollTo(0, 0)")
+    for _ in range(200):
+        page.wait_for_timeout(60)
+        for source, alt in page.evaluate(STILL):
+            found[source] = alt or ""
+        if notebook.evaluate("panel => panel.scrollTop + panel.clientHeight >= panel.scrollHeight - 1"):
+            break
+        notebook.evaluate("panel => panel.scrollBy(0, 500)")
+    return len(found), sum(not alt for alt in found.values())
+
+
 def test_a_key_press_changes_the_picture(browser: Any, lab: str, folder: Path) -> None:
     """All of the notebook runs, and each press of the arrow key on its first slider changes the picture."""
     page = open_and_run(browser, lab, folder / NOTEBOOK.name)
@@ -210,8 +228,17 @@ def test_a_key_press_changes_the_picture(browser: Any, lab: str, folder: Path) -
     screenshot(page, "before")
     times = [press(page, handle, image) for _ in range(PRESSES)]
     screenshot(page, "after")
-    assert image.get_attribute("title"), "the picture has no alt text"
+    assert image.get_attribute("title"), "the picture has no title"
+    name = page.get_by_role("img", name=re.compile(re.escape(image.get_attribute("title"))))
+    assert name.count() == 1, "the picture has no accessible name"
+    number = handle.get_attribute("aria-valuenow")
+    assert f"= {float(number):g}" in image.get_attribute("title"), "the picture's name does not follow the slider"
     assert page.locator(".jp-OutputArea .widget-slider label").first.text_content(), "the slider has no name"
+    still, nameless = pictures_without_a_name(page)
+    wanted = sum(
+        "viz.show(" in cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"
+    )
+    assert (still, nameless) == (wanted, 0), f"{still} of {wanted} pictures found, {nameless} without alt text"
     print(f"\nslider to picture: median {statistics.median(times):.0f} ms, {min(times):.0f} to {max(times):.0f} ms")
     page.close()
 

@@ -108,11 +108,15 @@ def drawn(alt: str | None = "a black square", data: dict[str, str] | None = None
     return new_output("display_data", data=data or {"image/png": png(), "text/plain": alt or ""}, metadata=about)
 
 
+def caption(text: str = "a black square") -> NotebookNode:
+    return new_output("display_data", data={"text/plain": text, "text/markdown": f"*{text}*"})
+
+
 def good_page() -> NotebookNode:
     """The smallest notebook with the right form."""
     code = [new_code_cell("import torch\ntorch.set_num_threads(1)\nprint(1)", outputs=[printed("1\n")])]
     code += [new_code_cell(f"x = {n}\nprint(x)", outputs=[printed(f"{n}\n")]) for n in range(11)]
-    code.append(new_code_cell("draw()\nagain()", outputs=[drawn()]))
+    code.append(new_code_cell("draw()\nagain()", outputs=[drawn(), caption()]))
     code.append(new_code_cell("# NBVAL_IGNORE_OUTPUT\ntrain()", outputs=[printed("0.123\n")]))
     code.append(new_code_cell("good > bad\nprint(good)", outputs=[printed("True\n")]))
     cells = []
@@ -163,7 +167,7 @@ def only_few_checked(page: NotebookNode) -> None:
 
 def only_pictures(page: NotebookNode) -> None:
     for number in range(12):
-        code_cell(page, number).outputs = [drawn()]
+        code_cell(page, number).outputs = [drawn(), caption()]
 
 
 def long_cell(page: NotebookNode) -> None:
@@ -193,9 +197,11 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "skip tag": (tags(3, "nbval-skip"), "nbval-skip"),
     "skip comment": (source(3, "# NBVAL_SKIP\nprint(3)"), "NBVAL_SKIP"),
     "raises tag": (tags(3, "raises-exception"), "raises-exception"),
-    "large picture": (outputs(12, drawn(data={"image/png": png(200, noise=True)})), "a picture of"),
+    "large picture": (outputs(12, drawn(data={"image/png": png(200, noise=True)}), caption()), "a picture of"),
     "no alt text": (outputs(12, drawn(alt=None)), "without alt text"),
-    "jpeg": (outputs(12, drawn(data={"image/jpeg": "AAAA"})), "no PNG"),
+    "no caption": (outputs(12, drawn(), caption("a white square")), "without its caption"),
+    "HTML": (outputs(12, drawn(data={"image/png": png(), "text/html": "<img>"}), caption()), "holds HTML"),
+    "jpeg": (outputs(12, drawn(data={"image/jpeg": "AAAA"}), caption()), "no PNG"),
     "widget view": (outputs(3, printed("3\n"), new_output("display_data", data=widget)), "holds a widget"),
     "widget state": (lambda page: page.metadata.update(widgets={}), "widget state"),
     "26 lines": (long_cell, "26 lines of code"),
@@ -240,6 +246,30 @@ def test_solutions_and_code_are_not_prose() -> None:
     others = "$$a = b$$\n\n```\ncode\n```\n\n| a | table |\n| --- | --- |"
     assert form.prose(f"Two words.\n\n{hint}\n\n{solution}\n\n{others}") == 5
     assert form.prose("Let $x = y + z$ be `f(x)`, see [this page](https://example.org/a/b).") == 7
+
+
+def test_reading_minutes() -> None:
+    """A hundred words, ten lines of code and two exercises: one minute, one and ten, so ten to the nearest five."""
+    page = new_notebook(cells=[new_markdown_cell("word " * 100), new_code_cell("x = 1\n" * 10)])
+    assert form.reading_minutes(page) == 0
+    page.cells += [new_markdown_cell("### Exercise 1"), new_markdown_cell("### Exercise 2")]
+    assert form.reading_minutes(page) == 10
+
+
+MEASURED = [path for path in NOTEBOOKS if path.name[:2] in ("00", "02", "05")]
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_the_box_says_how_long(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert f"**Reading:** {form.reading_minutes(notebook)} minutes" in notebook.cells[0].source
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_no_line_is_cut(path: Path) -> None:
+    """JupyterLab shows some 97 characters of a line of code in a window of 1,200 pixels."""
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert [line for source in code for line in source.splitlines() if len(line) > 96] == []
 
 
 # nbval with this project's conftest.py sees pictures

@@ -25,7 +25,7 @@ PAGE = [
     "from eqlib import viz\n"
     "viz.slider(lambda a: viz.picture([[a, 1.0]], size=64), name='angle', start=0, stop=9, step=1, value=2,\n"
     "           text=lambda a: f'{a:.1f} turns', alt='two coloured squares')",
-    "1 + 1",
+    "viz.show(viz.picture([[0.0, 1.0]], size=64), alt='a white and a dark square')\n1 + 1",
 ]
 
 
@@ -58,15 +58,19 @@ def test_writes_text_pictures_and_nothing_else(tmp_path: Path) -> None:
     assert page.cells[1].metadata == {"tags": ["kept"]}
     assert [cell.execution_count for cell in page.cells[1:]] == [1, 2, 3]
     assert page.cells[1].outputs[0].text == "1\n"
-    (shown,) = page.cells[2].outputs
+    shown, caption = page.cells[2].outputs
+    assert caption.data == {"text/plain": "two coloured squares", "text/markdown": "*two coloured squares*"}
     assert set(shown.data) == {"image/png", "text/plain"}
     assert shown.data["text/plain"] == "[slider from 0 to 9°] angle = 2°: 2.0 turns"
     assert shown.metadata == {"image/png": {"alt": "two coloured squares"}}
+    still, caption, last = page.cells[3].outputs
+    assert set(still.data) == {"image/png", "text/plain"} and last.data == {"text/plain": "2"}
+    assert caption.data["text/markdown"] == "*a white and a dark square*"
     assert list(tmp_path.iterdir()) == [path]
     before = path.read_bytes()
     assert before.endswith(b"}\n") and b"\r" not in before
     assert refresh.refresh(path, check=True).differences == []
-    assert refresh.refresh(path).kept == 1
+    assert refresh.refresh(path).kept == 2
     assert path.read_bytes() == before
 
 

@@ -59,13 +59,25 @@ def code_lines(source: str) -> int:
     return sum(bool(line.strip()) for line in source.splitlines())
 
 
+def reading_minutes(notebook: NotebookNode) -> int:
+    """How long a page takes to read and work through, to five minutes; for the box at its top.
+
+    A hundred words of prose a minute, ten lines of code a minute, five minutes an exercise.
+    """
+    markdown = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    lines = sum(code_lines(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    exercises = sum(len(re.findall(r"^#+ Exercise", source, re.MULTILINE)) for source in markdown)
+    minutes = sum(map(prose, markdown)) / 100 + lines / 10 + 5 * exercises
+    return 5 * round(minutes / 5)
+
+
 def checked_outputs(cells: list[NotebookNode]) -> int:
-    """Printed or returned texts that nbval compares; a picture's alt text is not one of them."""
+    """Printed or returned texts that nbval compares; a picture's alt text and caption are none of them."""
     count = 0
     for cell in cells:
         for output in [] if ignored(cell) else cell.outputs:
             count += output.output_type == "stream" and bool(output.text.strip())
-            count += "text/plain" in output.get("data", {}) and "image/png" not in output.data
+            count += "text/plain" in output.get("data", {}) and not {"image/png", "text/markdown"} & output.data.keys()
     return count
 
 
@@ -147,6 +159,10 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
                 yield f"prints an absolute path ({path[0]})"
         else:
             yield from display_problems(output)
+    captions = {output.data.get("text/markdown") for output in cell.outputs if "data" in output}
+    for output in cell.outputs:
+        if (alt := output.get("metadata", {}).get("image/png", {}).get("alt")) and f"*{alt}*" not in captions:
+            yield "has a picture without its caption, the alt text in italics"
 
 
 def display_problems(output: NotebookNode) -> Iterator[str]:
@@ -155,6 +171,8 @@ def display_problems(output: NotebookNode) -> Iterator[str]:
         yield "holds a widget, which shows nothing without a kernel"
     if path := PATH.search(str(output.data.get("text/plain", ""))):
         yield f"shows an absolute path ({path[0]})"
+    if "text/html" in output.data:
+        yield "holds HTML, which JupyterLab cuts down in a page that was not run"
     if others := [kind for kind in output.data if kind.startswith("image/") and kind != "image/png"]:
         yield f"has a picture that is no PNG ({others[0]})"
     if "image/png" in output.data:

@@ -1,4 +1,4 @@
-"""A slider that redraws a picture, and `show` for pictures that stand still. Both carry alt text.
+"""A slider that redraws a picture, and `show` for pictures that stand still. Both carry alt text and a caption.
 
     from eqlib import viz
 
@@ -7,12 +7,16 @@
 
     viz.slider(plot_filter, name="filter angle", start=0, stop=360, step=5, value=30,
                text=lambda angle: f"largest response at {peak(angle):.0f}°",
-               alt="A filter with three-fold symmetry, turned by 30 degrees")
+               alt="A filter with three-fold symmetry, turned by the slider's angle")
     viz.show(viz.picture(array), alt="What a reader who cannot see it needs to know")
 
 One output holds the widget, a PNG and a line of text. Where a kernel runs, the page shows the widget; where none runs,
 it shows the PNG (`tools/refresh.py` drops the widget from the committed file), so the page teaches in both.
 The line of text, which has the slider's range and `text(value)`, is compared by nbval like any other output.
+
+JupyterLab gives the <img> of a PNG no alt text, whatever the metadata say. So a still picture is also there as HTML
+with an alt text, which JupyterLab prefers; but in a page that was not run it removes pictures from HTML, so that form
+is not committed either. There, and on GitHub, the same words stand under the picture as a caption.
 """
 
 from __future__ import annotations
@@ -59,12 +63,15 @@ def _checked_alt(alt: str) -> str:
 
 
 def show(drawing: Drawing, alt: str, dpi: int = 100) -> None:
-    """Display a picture that stands still. The alt text is also the output's plain text."""
-    _display(encode(drawing, dpi), alt, {"text/plain": _checked_alt(alt)})
+    """Display a picture that stands still, with its alt text as a caption under it."""
+    picture = encode(drawing, dpi)
+    source = f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+    words = html.escape(_checked_alt(alt))
+    _display(picture, alt, {"text/html": f'<img alt="{words}" src="{source}">', "text/plain": alt})
 
 
 class Picture(ipywidgets.Image):
-    """`ipywidgets.Image` whose tooltip works as alt text.
+    """`ipywidgets.Image` whose tooltip, as the element's title, is its accessible name: it has no alt text.
 
     The browser side sets an element's title only where its description is empty, and Image has none at all.
     """
@@ -96,12 +103,19 @@ def build(
         value=value, min=start, max=stop, step=step, description=name, readout_format=f".{decimals}f",
         style={"description_width": "initial"}, layout={"width": "min(100%, 32rem)"},
     )  # fmt: skip
-    shown = Picture(value=encode(plot(value)), format="png", tooltip=_checked_alt(alt), layout={"max_width": "100%"})
-    below = ipywidgets.HTML(html.escape(line(value)))
+    _checked_alt(alt)
+    shown = Picture(format="png", layout={"max_width": "100%"})
+    below = ipywidgets.HTML()
+
+    def draw(now: float) -> None:
+        shown.value = encode(plot(now))
+        shown.tooltip = f"{alt.rstrip('.')}. {line(now)}"
+        below.value = html.escape(line(now))
+
+    draw(value)
 
     def redraw(change: dict[str, Any]) -> None:
-        shown.value = encode(plot(change["new"]))
-        below.value = html.escape(line(change["new"]))
+        draw(change["new"])
 
     control.observe(redraw, names="value")
     return ipywidgets.VBox([control, shown, below], layout={"align_items": "flex-start"})
@@ -125,7 +139,7 @@ def slider(
         plot: number -> PIL image, PNG bytes or matplotlib figure (a figure is slow: about 50 ms).
         name: the slider's description, and what its number is called.
         start, stop, step, value: its range, its step for an arrow key, and where it begins.
-        alt: what the picture shows, at `value`.
+        alt: what the picture shows, whatever the number is; the line under the picture says what it is at this one.
         text: number -> the number that matters, for the line under the picture.
         unit: printed after the number.
     """
@@ -139,6 +153,10 @@ def slider(
 
 
 def _display(picture: bytes, alt: str, others: dict[str, Any]) -> None:
-    """One output with this PNG, its alt text, and other forms of the same thing; a page shows the richest it can."""
+    """One output with this PNG, its alt text, and other forms of the same thing, of which a page shows the richest.
+
+    A second output is the caption.
+    """
     bundle = {"image/png": base64.b64encode(picture).decode("ascii")} | others
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+    display({"text/plain": alt, "text/markdown": f"*{alt}*"}, metadata={}, raw=True)

@@ -52,11 +52,47 @@ def test_tiles_stand_side_by_side() -> None:
         (lambda: viz.show(Image.new("RGB", (1, 1)), alt=""), "alt must say in words"),
         (lambda: viz.show("x", alt="a b c"), "drawing must be .* got str"),
         (lambda: box(value=9), "value must lie in start..stop"),
+        (lambda: viz.matrix(np.zeros((2, 3)), []), r"array must have shape \(n, n\), got \(2, 3\)"),
+        (lambda: viz.matrix(np.zeros((2, 2)), [3]), r"edges must lie in 0 ... 2, got \[3\]"),
+        (lambda: viz.plot_spread([1, 2], {"a": [1.0]}, "x", "y"), r"curves\['a'\] must have shape \(runs, 2\)"),
     ],
 )
 def test_wrong_input_is_refused(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_dial_points_where_it_should() -> None:
+    """The hand's blue lies at its angle, counterclockwise from the right, and the start's orange where it began."""
+    at = 100.0 + 46 * 0.5 * np.array([2 * np.cos(np.pi / 3), -2 * np.sin(np.pi / 3)])
+    face = viz.dial(np.pi / 3, start=np.pi, size=200)
+    assert face.size == (200, 200)
+    assert np.allclose(face.getpixel(tuple(at.astype(int))), (0, 114, 178), atol=40)
+    assert face.getpixel((100, 170)) == (238, 238, 238)
+    left = np.asarray(face)[95:106, 10:30].astype(int)
+    assert (left[..., 0] - left[..., 2]).max() > 100
+    assert viz.png(viz.dial(0.1)) != viz.png(viz.dial(0.2)) != viz.png(viz.dial(0.2, start=1.0))
+
+
+def test_a_matrix_shows_its_blocks_and_its_zeros() -> None:
+    """Zero is grey and no other entry is; lines stand at the edges of the blocks."""
+    sheet = viz.matrix([[1.0, 0.0], [1e-3, -1.0]], edges=[1], size=100)
+    assert sheet.size == (100, 100)
+    assert sheet.getpixel((75, 25)) == (214, 214, 214) and sheet.getpixel((25, 75)) != (214, 214, 214)
+    assert sheet.getpixel((50, 25)) == sheet.getpixel((25, 50)) == sheet.getpixel((0, 25)) == (0, 0, 0)
+    assert sheet.getpixel((25, 25)) == (127, 39, 4)
+
+
+def test_a_curve_shows_mean_and_spread() -> None:
+    figure = viz.plot_spread([1, 2, 4], {"a": [[0, 1, 2], [2, 3, 8]], "b": [5, 5, 5]}, "n", "score", log=True)
+    (axes,) = figure.axes
+    lines = [container.lines[0] for container in axes.containers]
+    assert [list(line.get_ydata()) for line in lines] == [[1, 2, 5], [5, 5, 5]]
+    (bars,) = axes.containers[0].lines[2]
+    assert [list(bar[:, 1]) for bar in bars.get_segments()] == [[0, 2], [1, 3], [2, 8]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4"]
+    assert lines[0].get_marker() != lines[1].get_marker()
 
 
 def box(value: float = 1.0) -> Any:
@@ -69,12 +105,13 @@ def box(value: float = 1.0) -> Any:
 def test_the_slider_changes_picture_and_text() -> None:
     control, picture, below = box().children
     assert control.description == "angle"
-    assert picture.tooltip == "two grey squares"
+    assert picture.tooltip == "two grey squares. angle = 1°: <1.0>"
     assert below.value == "angle = 1°: &lt;1.0&gt;"
     before = picture.value
     control.value = 2.0
     assert picture.value != before and picture.value == box(2.0).children[1].value
     assert below.value == "angle = 2°: &lt;2.0&gt;"
+    assert picture.tooltip == "two grey squares. angle = 2°: <2.0>"
 
 
 def test_one_output_holds_widget_picture_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +120,13 @@ def test_one_output_holds_widget_picture_and_text(monkeypatch: pytest.MonkeyPatc
     viz.slider(lambda x: viz.picture([[x]]), name="a", start=0, stop=5, step=1, value=1, alt="one grey square")
     figure, axes = plt.subplots()
     axes.plot([0, 1])
-    viz.show(figure, alt="a rising line")
-    (slider, about), (still, _) = shown
+    viz.show(figure, alt='a rising "line"')
+    (slider, about), caption, (still, _), (below, _) = shown
     assert set(slider) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
     assert slider["text/plain"] == "[slider from 0 to 5°] a = 1°"
     assert about == {"image/png": {"alt": "one grey square"}}
-    assert still["text/plain"] == "a rising line" and still["image/png"].startswith("iVBOR")
+    assert caption == ({"text/plain": "one grey square", "text/markdown": "*one grey square*"}, {})
+    assert still["text/plain"] == below["text/plain"] == 'a rising "line"'
+    assert still["image/png"].startswith("iVBOR")
+    assert still["text/html"].startswith('<img alt="a rising &quot;line&quot;" src="data:image/png;base64,iVBOR')
     assert plt.get_fignums() == []

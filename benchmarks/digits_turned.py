@@ -1,0 +1,63 @@
+"""Which predicted labels change when a digit is turned further; writes benchmarks/results/digits_turned.json.
+
+    python benchmarks/digits_turned.py      # every run that the log lacks: about 4 minutes on one core
+
+The networks are those of benchmarks/digits.py with 1,000 training images: same seeds, same steps, so the same accuracy.
+Each of the 500 test digits is turned once from upright to its pose and once to its pose plus an angle (one interpolation
+each), and the two labels are compared. A quarter turn maps pixels to pixels; the other angles also see the pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import digits
+import torch
+
+from eqlib import train
+
+RESULTS = Path(__file__).parent / "results" / "digits_turned.json"
+IMAGES, SIZE = 1000, 21
+ANGLES = (15, 30, 45, 60, 75, 90)
+
+
+def run(model: str, seed: int) -> dict[str, object]:
+    """One line of the log."""
+    net, report = train.digits(model, IMAGES, seed, steps=digits.STEPS[model], size=SIZE, progress=False)
+    assert net is not None
+    changed = {str(angle): train.changed_labels(net, angle, seed, SIZE) for angle in ANGLES}
+    command = f"python benchmarks/digits_turned.py --model {model} --seed {seed}"
+    about = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    return {"command": command, **report, "changed": changed, **about}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=train.NETWORKS, help="this one alone, printed and not logged; with --seed")
+    parser.add_argument("--seed", type=int, choices=digits.SEEDS, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.model is not None:
+        print(json.dumps(run(args.model, args.seed)))
+        return
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+    known = {(r["model"], r["seed"]) for r in log["runs"]}
+    for seed in digits.SEEDS:
+        for model in train.NETWORKS:
+            if (model, seed) in known:
+                continue
+            new = run(model, seed) | {"commit": commit.stdout.strip()}
+            print(f"{model:18s} seed {seed}: {new['changed']}", flush=True)
+            log["runs"].append(new)
+            temporary = RESULTS.with_suffix(".part")
+            temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+            os.replace(temporary, RESULTS)
+
+
+if __name__ == "__main__":
+    main()

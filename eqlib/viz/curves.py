@@ -1,0 +1,72 @@
+"""Curves with the spread of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from eqlib.viz.pictures import PALETTE
+
+MARKERS = "osv^D*"
+
+
+def plot_spread(
+    x: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+    size: tuple[float, float] = (7.2, 3.4),
+) -> Figure:
+    """One line for each entry of `curves`, (runs, len(x)): the mean, and bars from the lowest run to the highest.
+
+    `log` spaces x by its logarithm; every x is a tick. Lines differ in colour and in marker, and are moved apart by a
+    few pixels so that their bars can be told apart; the legend stands beside the axes, in their order.
+    """
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    x = np.asarray(x, dtype=np.float64)
+    step = (np.log(x[-1] / x[0]) if log else x[-1] - x[0]) / 150
+    for number, (name, runs) in enumerate(curves.items()):
+        runs = np.atleast_2d(np.asarray(runs, dtype=np.float64))
+        if runs.shape[1] != len(x):
+            raise ValueError(f"curves[{name!r}] must have shape (runs, {len(x)}), got {runs.shape}")
+        aside = (number - (len(curves) - 1) / 2) * step
+        where = x * np.exp(aside) if log else x + aside
+        mean = runs.mean(axis=0)
+        bars = [mean - runs.min(axis=0), runs.max(axis=0) - mean]
+        style: dict[str, Any] = {
+            "marker": MARKERS[number % len(MARKERS)],
+            "color": PALETTE[number % len(PALETTE)],
+            "markersize": 4,
+        }
+        axes.errorbar(where, mean, bars, label=name, capsize=2, linewidth=1.2, elinewidth=1, **style)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
+    axes.set_xticks(x, [f"{value:g}" for value in x])
+    axes.minorticks_off()
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
+    return figure
+
+
+def plot_paths(paths: Mapping[str, ArrayLike], size: tuple[float, float] = (5.6, 2.8)) -> Figure:
+    """Curves in the plane side by side, each (n, 2) in a panel of its own, x to the right and y up, on one scale."""
+    if not paths:
+        raise ValueError("paths must not be empty")
+    points = {name: np.asarray(path, dtype=np.float64) for name, path in paths.items()}
+    for name, path in points.items():
+        if path.ndim != 2 or path.shape[1] != 2:
+            raise ValueError(f"paths[{name!r}] must have shape (n, 2), got {path.shape}")
+    limit = 1.15 * max(float(np.abs(path).max()) for path in points.values())
+    figure = Figure(figsize=size, layout="constrained")
+    for axes, (name, path) in zip(np.atleast_1d(figure.subplots(1, len(points))), points.items(), strict=True):
+        axes.axhline(0, color="#bbbbbb", linewidth=0.8)
+        axes.axvline(0, color="#bbbbbb", linewidth=0.8)
+        axes.plot(*path.T, color=PALETTE[0], linewidth=2)
+        axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="x", ylabel="y")
+        axes.set_title(name, fontsize=10)
+    return figure
