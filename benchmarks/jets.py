@@ -28,6 +28,8 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 SEEDS = (0, 1, 2)
 TREES = {"mass": ["mass"], "tree": ["mass", "pt", "multiplicity", "tau21", "tau32"]}
 EPOCHS = 10
+# ParticleNet's epochs are cheaper, so it may have more of them; boosted training jets need more still.
+LONGER = {"particlenet-long": ("particlenet", 30), "particlenet-augmented": ("particlenet-augmented", 20)}
 GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -48,9 +50,11 @@ def judge(tops: np.ndarray, labels: np.ndarray) -> dict[str, object]:
 
 def run(model: str, seed: int, jets: int = 6000, epochs: int = EPOCHS) -> tuple[torch.nn.Module, dict[str, object]]:
     """One network's line of the log."""
+    name, (model, epochs) = model, LONGER.get(model, (model, epochs))
     checkpoint = Path(tempfile.gettempdir()) / f"eqlib-jets-{model}-{jets}-{epochs}-{seed}.pt"
     net, report = tagging.jets(model, jets, seed, epochs=epochs, checkpoint=checkpoint)
     test = data.jets("test")
+    report["model"] = name
     report |= judge(tagging.scores(net, tagging.JetBatches(test, model)), test.labels)
     report["boosted"] = {}
     for gamma in GAMMAS:
@@ -105,7 +109,7 @@ def write(log: dict[str, object]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", default=[*TREES, *tagging.TAGGERS])
+    parser.add_argument("--models", nargs="+", default=[*TREES, *tagging.TAGGERS, "particlenet-long"])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()

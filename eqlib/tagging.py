@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from eqlib import data, groups, models, training
 
-TAGGERS = ("lorentz", "linear", "invariants", "particlenet")
+TAGGERS = ("lorentz", "linear", "invariants", "particlenet", "particlenet-augmented")
 PARTICLES = 50  # of a jet, the hardest
 
 
@@ -23,7 +23,7 @@ def make_tagger(model: str, seed: int) -> torch.nn.Module:
         raise ValueError(f"model must be one of {TAGGERS}, got {model!r}")
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
-        if model == "particlenet":
+        if model.startswith("particlenet"):
             return models.ParticleNet()
         # Widths that give every model 24,000 to 26,400 parameters.
         options: dict[str, Any] = {
@@ -53,7 +53,7 @@ class JetBatches:
         momenta, mask = momenta[:number], mask[:number]
         if moved is not None:
             momenta = momenta @ groups.Lorentz().matrix(moved).swapaxes(1, 2)
-        if model != "particlenet":
+        if not model.startswith("particlenet"):
             momenta, mask = data.network_input(momenta, mask)
         self.momenta, self.mask, self.labels = momenta.astype("float32"), mask, jets.labels[:number]
 
@@ -64,12 +64,23 @@ class JetBatches:
         return self.momenta[indices], self.mask[indices], self.labels[indices]
 
 
-def random_boosts(number: int, gamma: float, seed: int) -> groups.Element:
-    """So many boosts by one Lorentz factor gamma >= 1, each into a direction of its own."""
-    if gamma < 1:
-        raise ValueError(f"gamma must be at least 1, got {gamma}")
+def boost(batch: tuple[Any, ...], generator: torch.Generator) -> tuple[Any, ...]:
+    """Augmentation: each jet of the batch turned at random, then boosted into a random direction by gamma = 1 ... 10."""
+    momenta, mask, labels = batch
+    rapidity = np.arccosh(10.0) * torch.rand(len(momenta), generator=generator, dtype=torch.float64).numpy()
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    moved = random_boosts(len(momenta), np.cosh(rapidity), seed) * random_turns(len(momenta), seed + 1)
+    matrices = torch.as_tensor(groups.Lorentz().matrix(moved)).to(momenta.dtype)
+    return momenta @ matrices.mT, mask, labels
+
+
+def random_boosts(number: int, gamma: float | NDArray[np.float64], seed: int) -> groups.Element:
+    """So many boosts, each into a direction of its own, by a Lorentz factor gamma >= 1: one, or (number,) of them."""
+    factors = np.broadcast_to(np.asarray(gamma, dtype=np.float64), (number,))
+    if not (factors >= 1).all():
+        raise ValueError(f"gamma must be at least 1, got {factors.min()}")
     direction = np.random.default_rng(seed).normal(size=(number, 3))
-    rapidity = np.arccosh(gamma) * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    rapidity = np.arccosh(factors)[:, None] * direction / np.linalg.norm(direction, axis=1, keepdims=True)
     return groups.Lorentz().element(np.concatenate([np.zeros((number, 3)), rapidity], axis=1))
 
 
@@ -123,6 +134,7 @@ def jets(
         clip=1.0,
         metric=training.accuracy,
         best="max",
+        augment=boost if model.endswith("-augmented") else None,
         seed=seed,
         checkpoint=checkpoint,
         progress=progress,

@@ -43,6 +43,20 @@ def test_boosts_have_the_gamma_that_was_asked_for():
         tagging.random_boosts(3, 0.5, 0)
 
 
+def test_augmentation_moves_jets_and_keeps_their_masses(jets):
+    batches = tagging.JetBatches(jets, "particlenet-augmented")
+    batch = tuple(torch.as_tensor(x) for x in batches.batch(np.arange(40)))
+    moved = [tagging.boost(batch, torch.Generator().manual_seed(seed))[0].double() for seed in (0, 0, 1)]
+    assert torch.equal(moved[0], moved[1])
+    assert (moved[0] - moved[2]).abs().max() > 100  # GeV
+    total, before = moved[0].sum(1), batch[0].double().sum(1)
+    squares = [v[:, 0] ** 2 - v[:, 1:].square().sum(1) for v in (total, before)]
+    assert ((squares[0] - squares[1]).abs() < 1e-4 * total[:, 0] ** 2).all()
+    gammas = total[:, 0] / before[:, 0]
+    assert gammas.max() > 4
+    assert gammas.min() < 1
+
+
 @pytest.mark.parametrize("model", ["lorentz", "linear", "invariants"])
 def test_scores_do_not_move_in_float32(jets, model):
     """From raw momenta to the score, boosted by gamma = 10: what page 13 claims of every test jet."""
