@@ -21,13 +21,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eqlib import data, groups, models, scores, train, training
+from eqlib import data, groups, models, scores, tagging, training
 
 RESULTS = Path(__file__).parent / "results" / "jets.json"
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 SEEDS = (0, 1, 2)
 TREES = {"mass": ["mass"], "tree": ["mass", "pt", "multiplicity", "tau21", "tau32"]}
 EPOCHS = 10
+# ParticleNet's epochs are cheaper, so it may have more of them; boosted training jets need more still.
+LONGER = {"particlenet-long": ("particlenet", 30), "particlenet-augmented": ("particlenet-augmented", 20)}
 GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -48,21 +50,23 @@ def judge(tops: np.ndarray, labels: np.ndarray) -> dict[str, object]:
 
 def run(model: str, seed: int, jets: int = 6000, epochs: int = EPOCHS) -> tuple[torch.nn.Module, dict[str, object]]:
     """One network's line of the log."""
+    name, (model, epochs) = model, LONGER.get(model, (model, epochs))
     checkpoint = Path(tempfile.gettempdir()) / f"eqlib-jets-{model}-{jets}-{epochs}-{seed}.pt"
-    net, report = train.jets(model, jets, seed, epochs=epochs, checkpoint=checkpoint)
+    net, report = tagging.jets(model, jets, seed, epochs=epochs, checkpoint=checkpoint)
     test = data.jets("test")
-    report |= judge(train.scores(net, train.JetBatches(test, model)), test.labels)
+    report["model"] = name
+    report |= judge(tagging.scores(net, tagging.JetBatches(test, model)), test.labels)
     report["boosted"] = {}
     for gamma in GAMMAS:
-        moved = train.random_boosts(len(test), gamma, seed)
+        moved = tagging.random_boosts(len(test), gamma, seed)
         report["boosted"][str(gamma)] = accuracy(net, test, model, moved)
-    report["turned"] = accuracy(net, test, model, train.random_turns(len(test), seed))
+    report["turned"] = accuracy(net, test, model, tagging.random_turns(len(test), seed))
     command = f"python -m eqlib.train jets --model {model} --number {jets} --seed {seed} --epochs {epochs}"
     return net, {"command": command, **report, "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
 def accuracy(net: torch.nn.Module, test: data.Jets, model: str, moved: groups.Element) -> float:
-    tops = train.scores(net, train.JetBatches(test, model, moved))
+    tops = tagging.scores(net, tagging.JetBatches(test, model, moved))
     return round(float(((tops > 0.5) == test.labels).mean()), 5)
 
 
@@ -87,7 +91,7 @@ def speed(jets: int = 8, particles: int = 50, repeats: int = 20) -> None:
     for _ in range(repeats + 3):
         start = time.perf_counter()
         optimizer.zero_grad()
-        train.cross_entropy(net(momenta, mask), labels).backward()
+        training.cross_entropy(net(momenta, mask), labels).backward()
         optimizer.step()
         seconds.append(time.perf_counter() - start)
     per_jet = np.array(seconds[3:]) / jets * 1e3
@@ -105,7 +109,7 @@ def write(log: dict[str, object]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", default=[*TREES, *train.TAGGERS])
+    parser.add_argument("--models", nargs="+", default=[*TREES, *tagging.TAGGERS, "particlenet-long"])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()

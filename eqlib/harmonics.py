@@ -100,23 +100,26 @@ class Harmonics(Constants):
         y, out = torch.ones_like(x[..., :1]), []
         for j in range(self.degree + 1):
             if j:
-                y = torch.einsum("...i,...j,ijk->...k", y, x, getattr(self, f"step_{j}"))
+                # Two operands at a time: an einsum of three fixes the batch size where it is compiled or exported.
+                step = getattr(self, f"step_{j}")
+                y = torch.einsum("...jk,...j->...k", (y @ step.flatten(1)).unflatten(-1, step.shape[1:]), x)
             out.append(y @ getattr(self, f"basis_{j}"))
         return torch.cat(out, dim=-1)
 
     def square(self, x: Tensor) -> Tensor:
         """x.x (...) in the group's metric, for x (..., v) in components of `group.vector`; the argument of radial functions."""
         x = x @ self.turn.T
-        return torch.einsum("...i,ij,...j->...", x, self.metric, x)
+        return ((x @ self.metric) * x).sum(-1)
 
     def scale(self, x: Tensor) -> Tensor:
-        """s of x (..., v) in ambient components, (..., 1); 1 at the zero vector, where no direction exists."""
-        square = torch.einsum("...i,ij,...j->...", x, self.metric, x)[..., None]
+        """s of x (..., v) in ambient components, (..., 1); 1 at the zero vector (float32: below 1e-19)."""
+        square = ((x @ self.metric) * x).sum(-1, keepdim=True)
         if self.mu > 0:
             return (square**2 + self.mu**4) ** 0.25
         if not self.compact and not torch.compiler.is_compiling() and ((square <= 0) & (x != 0).any(-1, True)).any():
             raise ValueError("x must be time-like (x.x > 0) where normalize=True and mu = 0; give mu > 0 for all x")
-        return torch.where(square > 0, square, 1.0).sqrt()
+        # The gradient of a direction overflows where the square does not fit the dtype.
+        return torch.where(square > torch.finfo(square.dtype).tiny, square, 1.0).sqrt()
 
 
 def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:

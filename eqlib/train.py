@@ -22,16 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
-from torch import Tensor
 
-from eqlib import data, groups, models, training
+from eqlib import data, groups, models, tagging, training
 
 NETWORKS = ("harmonic", "harmonic-augmented", "cnn", "cnn-augmented")
 MODELS = (*NETWORKS, "neighbours")
 COPIES = 24  # of each training image among which `neighbours` looks: one for every 15 degrees
-TAGGERS = ("lorentz", "linear", "invariants", "particlenet")
-PARTICLES = 50  # of a jet, the hardest
 
 
 def turn(batch: tuple[Any, ...], generator: torch.Generator) -> tuple[Any, ...]:
@@ -76,134 +72,6 @@ def neighbours(train: data.Split, images: NDArray[np.float32], copies: int = COP
             best[some][closer] = distance[closer]
             labels[some][closer] = train.labels[nearest[closer]]
     return labels
-
-
-def make_tagger(model: str, seed: int) -> torch.nn.Module:
-    """A network of `TAGGERS` with seeded initial weights; ValueError for another name."""
-    if model not in TAGGERS:
-        raise ValueError(f"model must be one of {TAGGERS}, got {model!r}")
-    with torch.random.fork_rng([]):
-        torch.default_generator.manual_seed(seed)
-        if model == "particlenet":
-            return models.ParticleNet()
-        # Widths that give every model 24,000 to 26,400 parameters.
-        options: dict[str, Any] = {
-            "lorentz": {"channels": (4, 6, 6, 4), "scalars": 24, "hidden": 24},
-            "linear": {"channels": (4, 6, 6, 4), "scalars": 28, "hidden": 28, "products": False},
-            "invariants": {"irreps": (), "scalars": 31, "hidden": 31},
-        }[model]
-        return models.LorentzGroupNetwork(groups.Lorentz(), **options)
-
-
-class JetBatches:
-    """Jets as a tagger takes them, moved by a Lorentz transformation first if one is given.
-
-    momenta: (n, p, 4), raw (E, px, py, pz) in GeV, float64. model: of `TAGGERS`; ParticleNet takes raw momenta, the others
-    components of `groups.Lorentz().vector`, formed in float64 after the transformation. moved: an Element for each jet.
-    """
-
-    def __init__(
-        self,
-        jets: data.Jets,
-        model: str,
-        moved: groups.Element | None = None,
-        particles: int = PARTICLES,
-        number: int | None = None,
-    ) -> None:
-        momenta, mask = jets.momenta(particles)
-        momenta, mask = momenta[:number], mask[:number]
-        if moved is not None:
-            momenta = momenta @ groups.Lorentz().matrix(moved).swapaxes(1, 2)
-        if model != "particlenet":
-            momenta, mask = data.network_input(momenta, mask)
-        self.momenta, self.mask, self.labels = momenta.astype("float32"), mask, jets.labels[:number]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, indices: NDArray[np.int64]) -> tuple[Any, ...]:
-        return self.momenta[indices], self.mask[indices], self.labels[indices]
-
-
-def random_boosts(number: int, gamma: float, seed: int) -> groups.Element:
-    """So many boosts by one Lorentz factor gamma >= 1, each into a direction of its own."""
-    if gamma < 1:
-        raise ValueError(f"gamma must be at least 1, got {gamma}")
-    direction = np.random.default_rng(seed).normal(size=(number, 3))
-    rapidity = np.arccosh(gamma) * direction / np.linalg.norm(direction, axis=1, keepdims=True)
-    return groups.Lorentz().element(np.concatenate([np.zeros((number, 3)), rapidity], axis=1))
-
-
-def random_turns(number: int, seed: int) -> groups.Element:
-    """So many random rotations of space, uniform."""
-    turns = Rotation.random(number, np.random.default_rng(seed)).as_rotvec()
-    return groups.Lorentz().element(np.concatenate([turns, np.zeros((number, 3))], axis=1))
-
-
-def scores(net: torch.nn.Module, jets: JetBatches, batch_size: int = 100) -> NDArray[np.float64]:
-    """Probability of a top for each jet, (n,), in eval mode."""
-    net.eval()
-    with torch.no_grad():
-        parts = [
-            torch.softmax(net(torch.as_tensor(x), torch.as_tensor(mask)).double(), dim=-1)[:, 1]
-            for x, mask, _ in (
-                jets.batch(i) for i in np.split(np.arange(len(jets)), range(batch_size, len(jets), batch_size))
-            )
-        ]
-    return torch.cat(parts).numpy()
-
-
-def jets(
-    model: str,
-    number: int,
-    seed: int,
-    epochs: int = 10,
-    batch_size: int = 50,
-    lr: float = 3e-3,
-    checkpoint: Path | None = None,
-    progress: bool = True,
-) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """Train a tagger on the first `number` training jets, keep the epoch that is best on the valid ones, test on 3,000."""
-    net = make_tagger(model, seed)
-    train, valid, test = (
-        JetBatches(data.jets(split), model, number=number if split == "train" else None)
-        for split in ("train", "valid", "test")
-    )
-    start = time.perf_counter()
-    training.fit(
-        net,
-        cross_entropy,
-        train,
-        valid,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=torch.optim.AdamW,
-        lr=lr,
-        weight_decay=1e-2,
-        schedule=training.warm_cosine,
-        clip=1.0,
-        metric=training.accuracy,
-        best="max",
-        seed=seed,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-    report = {
-        "model": model,
-        "jets": len(train),
-        "seed": seed,
-        "epochs": epochs,
-        "parameters": training.count_parameters(net),
-        "test_jets": len(test),
-        "test_accuracy": training.evaluate(net, test, training.accuracy),
-        "seconds": round(time.perf_counter() - start, 1),
-    }
-    return net, report
-
-
-def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
-    """Mean cross entropy of scores (n, classes) and class indices (n,)."""
-    return torch.nn.functional.cross_entropy(output, target)
 
 
 def changed_labels(net: torch.nn.Module, degrees: float, seed: int, size: int = 21) -> float:
@@ -276,7 +144,7 @@ def _run(
     start = time.perf_counter()
     training.fit(
         net,
-        cross_entropy,
+        training.cross_entropy,
         splits.train,
         epochs=epochs,
         batch_size=batch_size,
@@ -332,7 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
     for task, steps in (("digits", 600), ("mnist-rot", 7500), ("jets", 0)):
         p = tasks.add_parser(task)
         if task == "jets":
-            p.add_argument("--model", choices=TAGGERS, default="lorentz")
+            p.add_argument("--model", choices=tagging.TAGGERS, default="lorentz")
             p.add_argument("--number", type=int, default=6000, help="of training jets")
             p.add_argument("--epochs", type=int, default=10)
         else:
@@ -349,7 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     left_out = ("task", "weights", "threads")
     runs: dict[str, Callable[..., tuple[torch.nn.Module | None, dict[str, Any]]]]
-    runs = {"digits": digits, "mnist-rot": mnist_rot, "jets": jets}
+    runs = {"digits": digits, "mnist-rot": mnist_rot, "jets": tagging.jets}
     net, report = runs[args.task](**{k: v for k, v in vars(args).items() if k not in left_out})
     if args.weights is not None:
         if net is None:

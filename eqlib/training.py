@@ -22,6 +22,7 @@ __all__ = [
     "accuracy",
     "cosine",
     "count_parameters",
+    "cross_entropy",
     "evaluate",
     "fit",
     "lbfgs",
@@ -213,6 +214,11 @@ def evaluate(model: nn.Module, data: Source, metric: Metric, batch_size: int = 2
 def accuracy(output: Tensor, target: Tensor) -> Tensor:
     """Share of right answers: output (n, classes), target (n,) with class indices."""
     return (output.argmax(-1) == target).double().mean()
+
+
+def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
+    """Mean cross entropy of scores (n, classes) and class indices (n,)."""
+    return torch.nn.functional.cross_entropy(output, target)
 
 
 def cosine(t: float) -> float:

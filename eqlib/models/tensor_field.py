@@ -74,7 +74,7 @@ class TensorFieldNetwork(torch.nn.Module):
         if batch is None or bodies is None:
             return x
         if batch.shape != x.shape[:1] or batch.dtype != torch.int64:
-            raise ValueError(f"batch must be int64 of shape ({len(x)},), got {batch.dtype} {tuple(batch.shape)}")
-        if not torch.compiler.is_compiling() and len(x) and not 0 <= int(batch.min()) <= int(batch.max()) < bodies:
+            raise ValueError(f"batch must be int64 of shape ({x.shape[0]},), got {batch.dtype} {tuple(batch.shape)}")
+        if not torch.compiler.is_compiling() and x.shape[0] and not 0 <= int(batch.min()) <= int(batch.max()) < bodies:
             raise ValueError(f"batch must hold 0 ... {bodies - 1}, got {int(batch.min())} ... {int(batch.max())}")
         return x.new_zeros(bodies, x.shape[1]).index_add(0, batch, x)

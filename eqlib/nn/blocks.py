@@ -45,4 +45,5 @@ def squares(v: Tensor, form: Tensor | None, axis: int) -> Tensor:
     if form is None:
         return (v * v).sum(axis, keepdim=True)
     v = v.movedim(axis, -1)
-    return torch.einsum("...i,nij,...j->...n", v, form, v).movedim(-1, axis)
+    # Two steps, because an einsum of three operands fixes the batch size in an exported program.
+    return (torch.einsum("...i,nij->...nj", v, form) * v.unsqueeze(-2)).sum(-1).movedim(-1, axis)

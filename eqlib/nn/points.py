@@ -116,18 +116,20 @@ class PointConv(Constants):
         if self.radial is not None and self.weight is not None:
             radial = self.radial(self.kernel.harmonics.square(r))
             if not self.depthwise:
-                return self._sum_first(products, radial, target, len(x))
+                return self._sum_first(products, radial, target, x.shape[0])
             weights = radial @ self.weight.T
         assert weights is not None
-        return self._weigh_first(products, weights, target, len(x))
+        return self._weigh_first(products, weights, target, x.shape[0])
 
     def _sum_first(self, products: dict[int, Tensor], radial: Tensor, target: Tensor, n: int) -> Tensor:
         """One weight for all edges: sum radial (E, k) times products (E, mul, F) over edges, then mix channels."""
         assert self.weight is not None
         summed = {}
         for j, product in products.items():
-            terms = radial[:, :, None, None] * product[:, None]
-            summed[j] = terms.new_zeros(n, *terms.shape[1:]).index_add(0, target, terms)
+            nothing = product.new_zeros(n, *product.shape[1:])
+            # One radial function at a time: together they would need k times the memory, and more time for it.
+            sums = [nothing.index_add(0, target, f[:, None, None] * product) for f in radial.unbind(1)]
+            summed[j] = torch.stack(sums, dim=1)
         out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
         for i, j, count, place, where in self._paths:
             (m, b), (mul, _) = self.rep_out.blocks[i], self.rep_in.blocks[j]
@@ -147,7 +149,7 @@ class PointConv(Constants):
             else:
                 terms = torch.einsum("euvf,evfb->eub", weights[:, where].unflatten(1, (m, mul, count)), z)
             out[i].append(terms.flatten(1))
-        edges = self._joined(out, weights, len(target))
+        edges = self._joined(out, weights, target.shape[0])
         return edges.new_zeros(n, self.rep_out.dim).index_add(0, target, edges)
 
     def _joined(self, out: list[list[Tensor]], like: Tensor, n: int) -> Tensor:

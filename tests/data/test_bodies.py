@@ -97,7 +97,7 @@ def test_fit_takes_them():
 
 def test_turned_bodies_keep_their_physics():
     """Every body by its own rotation: inside a body distances stay, and the tensors are those of the turned body."""
-    made = data.rigid_bodies(4, (2, 5), seed=0)
+    made = data.rigid_bodies(4, (3, 5), seed=0)
     batch = tuple(
         torch.as_tensor(a).double() if a.dtype == np.float32 else torch.as_tensor(a) for a in made.batch(np.arange(4))
     )
@@ -108,9 +108,11 @@ def test_turned_bodies_keep_their_physics():
     assert torch.allclose(*gaps, atol=1e-12)
     again = module.of_points(masses[:, 0].numpy(), positions.numpy(), made.sizes)
     assert np.abs(again.about_points - target.numpy()).max() < 1e-6  # the target came in float32
-    starts = np.cumsum(made.sizes) - made.sizes
-    turns = [np.linalg.lstsq(batch[1][s : s + 2].numpy(), positions[s : s + 2].numpy(), rcond=None)[0] for s in starts]
-    assert np.abs(turns[0] - turns[1]).max() > 1e-2
+    ends = np.cumsum(made.sizes)
+    places = [slice(end - size, end) for end, size in zip(ends, made.sizes, strict=True)]
+    turns = [np.linalg.lstsq(batch[1][p].numpy(), positions[p].numpy(), rcond=None)[0] for p in places]
+    assert np.abs(turns @ np.swapaxes(turns, 1, 2) - np.eye(3)).max() < 1e-9
+    assert np.abs(turns[0] - turns[1]).max() > 0.1
 
 
 def _squared(output, target):
