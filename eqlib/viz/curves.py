@@ -39,7 +39,7 @@ def plot_spread(
         aside = (number - (len(curves) - 1) / 2) * step
         where = x * np.exp(aside) if log else x + aside
         mean = runs.mean(axis=0)
-        bars = [mean - runs.min(axis=0), runs.max(axis=0) - mean]
+        bars = [np.maximum(mean - runs.min(axis=0), 0), np.maximum(runs.max(axis=0) - mean, 0)]  # against rounding
         style: dict[str, Any] = {
             "marker": MARKERS[number % len(MARKERS)],
             "color": PALETTE[number % len(PALETTE)],
@@ -106,7 +106,7 @@ def plot_histograms(
     axes = figure.add_subplot()
     for number, (name, numbers) in enumerate(values.items()):
         style: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)], "linestyle": ["-", "--"][number % 2]}
-        axes.hist(np.asarray(numbers), np.asarray(bins), histtype="step", label=name, linewidth=1.5, **style)
+        axes.hist(np.asarray(numbers), np.asarray(bins).tolist(), histtype="step", label=name, linewidth=1.5, **style)
     axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(np.min(bins), np.max(bins)))
     figure.legend(frameon=False, fontsize=9, loc="outside right upper")
     return figure
