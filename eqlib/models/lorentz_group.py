@@ -1,7 +1,9 @@
 """The Lorentz group network: decompose, mix by Schur's lemma, multiply by Clebsch-Gordan, within a particle and over pairs.
 
 After Bogatskiy et al. 2020 (Lorentz group equivariant neural network for particle physics, Sec. 4), written for any group
-that has a vector: irreps, products and the invariant form come from the group.
+that has a vector: irreps, products and the invariant form come from the group. Unlike theirs it divides momenta by the
+jet's own mass, weighs a pair by a network on p_i.p_j and both particles' invariants instead of bell-shaped functions of
+(p_i - p_j)^2, multiplies a feature by a mixture of features instead of itself, and gates tensors by invariants.
 """
 
 from __future__ import annotations

@@ -154,6 +154,22 @@ def test_particle_net_looks_at_its_nearest_neighbours():
     assert torch.equal(block(x, place, mask)[0, 0], block(near, place, mask)[0, 0])
 
 
+@every_case
+def test_no_path_is_missing(group, irreps):
+    """As many products of each kind as multiplicities say, within a particle and with its vector; Schur's weights for all."""
+    net = models.LorentzGroupNetwork(group, irreps, channels=(2, 3, 4), mu=1.0)
+    vector, labels = group.vector.blocks[0][1], [group.irrep(a) for a in irreps]
+    for layer, before, few, many in zip(net.layers, ([vector], labels), (2, 3), (3, 4), strict=True):
+        counts = []
+        for c in labels:
+            within = sum(group.tensor_product(a, b).get(c, 0) for a in before for b in before)
+            across = sum(group.tensor_product(vector, b).get(c, 0) for b in before)
+            assert layer.within.rep_out.multiplicity(c) == within
+            # F, its sum over pairs, the vector's, and products with the vector before and after the sum.
+            counts.append(2 * before.count(c) + (c == vector) + within + 2 * across)
+        assert layer.schur.weight.numel() == sum(few * n * many * c.endo for n, c in zip(counts, labels, strict=True))
+
+
 def test_without_products_less_is_left():
     full = NETWORKS["lorentz"]()
     linear = NETWORKS["linear"]()
