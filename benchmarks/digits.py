@@ -12,12 +12,10 @@ has run into the budget rather than into its limit, the lines `-long` say: 1,000
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import runlog
 import torch
 
 from eqlib import train
@@ -47,31 +45,22 @@ def points(sizes: Iterable[int]) -> Iterator[tuple[str, int, int]]:
                 yield name, images, seed
 
 
-def write(log: dict[str, object]) -> None:
-    """Whole or not at all."""
-    temporary = RESULTS.with_suffix(".part")
-    temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, RESULTS)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--again", type=int, help="run one size again and print it beside the log")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
-    known = {(r["model"], r["images"], r["seed"]): r for r in log["runs"]}
+    commit = runlog.commit()
+    known = {(r["model"], r["images"], r["seed"]): r for r in runlog.lines(RESULTS)}
     for name, images, seed in points(SIZES if args.again is None else (args.again,)):
         old = known.get((name, images, seed))
         if old is not None and args.again is None:
             continue
-        new = run(name, images, seed) | {"commit": commit.stdout.strip()}
+        new = run(name, images, seed)
         before = f" (log: {old['test_accuracy']:.3f})" if old else ""
         print(f"{name:18s} {images:5d} seed {seed}: {new['test_accuracy']:.3f}{before}", flush=True)
         if args.again is None:
-            log["runs"].append(new)
-            write(log)
+            runlog.add(RESULTS, new | {"commit": commit})
 
 
 if __name__ == "__main__":

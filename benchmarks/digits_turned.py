@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import digits
+import runlog
 import torch
 
 from eqlib import train
@@ -44,19 +43,15 @@ def main() -> None:
     if args.model is not None:
         print(json.dumps(run(args.model, args.seed)))
         return
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
-    known = {(r["model"], r["seed"]) for r in log["runs"]}
+    commit = runlog.commit()
+    known = {(r["model"], r["seed"]) for r in runlog.lines(RESULTS)}
     for seed in digits.SEEDS:
         for model in train.NETWORKS:
             if (model, seed) in known:
                 continue
-            new = run(model, seed) | {"commit": commit.stdout.strip()}
+            new = run(model, seed)
             print(f"{model:18s} seed {seed}: {new['changed']}", flush=True)
-            log["runs"].append(new)
-            temporary = RESULTS.with_suffix(".part")
-            temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, RESULTS)
+            runlog.add(RESULTS, new | {"commit": commit})
 
 
 if __name__ == "__main__":

@@ -14,14 +14,12 @@ bodies of 2, 12 and 40 points, where the model can take them.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import runlog
 import torch
 
 from eqlib import data, groups, models, radial, training
@@ -63,8 +61,8 @@ MODELS = {
 
 
 def loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean square, kg^2 m^4."""
-    return (output - target).square().mean()
+    """Mean square, g^2 m^4: in kg^2 m^4 it gets so small that LBFGS stops (see `training.lbfgs`)."""
+    return 1e6 * (output - target).square().mean()
 
 
 def error(net: torch.nn.Module, bodies: data.Bodies) -> float:
@@ -97,13 +95,6 @@ def run(model: str, seed: int) -> dict[str, object]:
     }
 
 
-def write(log: dict[str, object]) -> None:
-    """Whole or not at all."""
-    temporary = RESULTS.with_suffix(".part")
-    temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, RESULTS)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
@@ -111,20 +102,18 @@ def main() -> None:
     parser.add_argument("--again", choices=MODELS, help="run one model again and print it beside the log")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
-    known = {(r["model"], r["seed"]): r for r in log["runs"]}
+    commit = runlog.commit()
+    known = {(r["model"], r["seed"]): r for r in runlog.lines(RESULTS)}
     for seed in args.seeds:
         for model in args.models if args.again is None else (args.again,):
             old = known.get((model, seed))
             if old is not None and args.again is None:
                 continue
-            new = run(model, seed) | {"commit": commit.stdout.strip()}
+            new = run(model, seed)
             before = f" (log: {old['error']:.2e})" if old else ""
             print(f"{model:19s} seed {seed}: {new['error']:.2e}{before} in {new['seconds']} s", flush=True)
             if args.again is None:
-                log["runs"].append(new)
-                write(log)
+                runlog.add(RESULTS, new | {"commit": commit})
 
 
 if __name__ == "__main__":

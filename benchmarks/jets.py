@@ -11,14 +11,12 @@ jet is boosted into a random direction, or turned, and judged again.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import runlog
 import torch
 
 from eqlib import data, groups, models, scores, tagging, training
@@ -100,13 +98,6 @@ def speed(jets: int = 8, particles: int = 50, repeats: int = 20) -> None:
     )
 
 
-def write(log: dict[str, object]) -> None:
-    """Whole or not at all."""
-    temporary = RESULTS.with_suffix(".part")
-    temporary.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, RESULTS)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=[*TREES, *tagging.TAGGERS, "particlenet-long"])
@@ -116,11 +107,10 @@ def main() -> None:
     torch.set_num_threads(1)
     if args.speed:
         return speed()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    commit = runlog.commit()
     for seed in args.seeds:
         for model in args.models:
-            log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
-            if any((r["model"], r["seed"]) == (model, seed) for r in log["runs"]):
+            if any((r["model"], r["seed"]) == (model, seed) for r in runlog.lines(RESULTS)):
                 continue
             if model in TREES:
                 new = run_tree(model, seed)
@@ -129,11 +119,8 @@ def main() -> None:
                 if seed == 0:
                     notes = {k: new[k] for k in ("command", "seed", "seconds", "test_accuracy")}
                     training.save_weights(net, CHECKPOINTS / f"jets-{model}.pt", **notes)
-            new["commit"] = commit.stdout.strip()
             print(f"{model:12s} seed {seed}: {new['test_accuracy']:.4f} in {new['seconds']} s", flush=True)
-            log = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
-            log["runs"].append(new)
-            write(log)
+            runlog.add(RESULTS, new | {"commit": commit})
 
 
 if __name__ == "__main__":

@@ -234,7 +234,8 @@ def warm_cosine(t: float) -> float:
 def lbfgs(parameters: Any, lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
     """LBFGS with a line search, 20 iterations a step, for `optimizer`: small models without noise, all data in one batch.
 
-    It ignores lr's usual scale: pass lr=1.0. Nocedal and Wright, Numerical optimization (2006), Ch. 7.
+    It ignores lr's usual scale: pass lr=1.0. And it stops learning where the loss becomes tiny, because torch leaves out every
+    update with y.s <= 1e-10: choose units in which the loss that is hoped for is not far below 1. Nocedal and Wright, Numerical optimization (2006), Ch. 7.
     """
     if weight_decay:
         raise ValueError(f"weight_decay: got {weight_decay!r}, expected 0: LBFGS has none")

@@ -1,6 +1,7 @@
 """Groups, irreps and Clebsch-Gordan tensors, in numpy. The only folder that knows which group it is; loads no torch."""
 
-from eqlib.groups.group import Element, Group, Irrep
+from eqlib.groups.element import Element
+from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import CG, copies, intertwiners
 from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral

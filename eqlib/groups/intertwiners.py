@@ -13,7 +13,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from eqlib.groups.group import Array, Irrep
+from eqlib.groups.element import Array
+from eqlib.groups.group import Irrep
 
 CUT = 1e-11  # entries below are zeros that a selection rule forbids
 TOLERANCE = 1e-10  # residual above which a solved tensor is an error

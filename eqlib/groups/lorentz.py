@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from eqlib.groups.group import Array, Element, Group, Irrep
+from eqlib.groups.element import Array, Element
+from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import span
 from eqlib.groups.planar import turn
 from eqlib.groups.spatial import spin_matrices, su2_clebsch_gordan

@@ -10,7 +10,8 @@ from itertools import count
 
 import numpy as np
 
-from eqlib.groups.group import Array, Element, Group, Irrep
+from eqlib.groups.element import Array, Element
+from eqlib.groups.group import Group, Irrep
 
 FLIP = np.diag([1.0, -1.0])
 

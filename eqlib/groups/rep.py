@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.linalg
 
-from eqlib.groups.group import Array, Element, Group, Irrep
+from eqlib.groups.element import Array, Element
+from eqlib.groups.group import Group, Irrep
 
 
 class Rep:

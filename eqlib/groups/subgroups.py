@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqlib.groups.group import Array, Element, Group, Irrep
+from eqlib.groups.element import Array, Element
+from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import copies, intertwiners
 from eqlib.groups.rep import Rep
 

@@ -1,0 +1,70 @@
+"""Elements of a group: products of factors h * exp(theta . X)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from eqlib.groups.group import Group
+
+Array = NDArray[np.float64]
+
+
+class Element:
+    """n group elements, each a product of factors h * exp(theta . X): `factors` is ((component (n,), theta (n, dim)), ...)."""
+
+    def __init__(self, group: Group, factors: tuple[tuple[NDArray[np.int64], Array], ...]) -> None:
+        self.group, self.factors = group, factors
+
+    def __len__(self) -> int:
+        return len(self.factors[0][0])
+
+    def __repr__(self) -> str:
+        return f"{len(self)} element(s) of {self.group}, {len(self.factors)} factor(s)"
+
+    def __getitem__(self, index: Any) -> Element:
+        index = [index] if isinstance(index, int | np.integer) else index
+        return Element(self.group, tuple((c[index], t[index]) for c, t in self.factors))
+
+    def __mul__(self, other: Element) -> Element:
+        """Group product, first `other` then `self`; lengths must agree or one of them be 1."""
+        if not isinstance(other, Element):
+            return NotImplemented
+        if other.group != self.group:
+            raise ValueError(f"cannot multiply an element of {self.group} by one of {other.group}")
+        n, m = len(self), len(other)
+        if n != m and 1 not in (n, m):
+            raise ValueError(f"cannot multiply {n} elements by {m}")
+        size = m if n == 1 else n
+        spread = [
+            (np.broadcast_to(c, size), np.broadcast_to(t, (size, self.group.dim)))
+            for c, t in self.factors + other.factors
+        ]
+        return Element(self.group, tuple(spread))
+
+    def inverse(self) -> Element:
+        """The inverse: (h e^X)^-1 = e^-X h^-1, factor by factor."""
+        factors: list[tuple[NDArray[np.int64], Array]] = []
+        for component, theta in reversed(self.factors):
+            if self.group.dim:
+                factors.append((np.zeros_like(component), -theta))
+            factors.append((self.group.component_inverses[component], np.zeros_like(theta)))
+        return Element(self.group, tuple(factors))
+
+
+def exponential(x: Array) -> Array:
+    """exp of real matrices (n, d, d); to the last digits where all are symmetric or all antisymmetric.
+
+    Pade's approximation loses a digit for each squaring, so large turns would drift off the group.
+    """
+    if np.array_equal(x, x.swapaxes(1, 2)):
+        values, vectors = np.linalg.eigh(x)
+        return (vectors * np.exp(values)[:, None, :]) @ vectors.swapaxes(1, 2)
+    if np.array_equal(x, -x.swapaxes(1, 2)):
+        values, vectors = np.linalg.eigh(1j * x)
+        return ((vectors * np.exp(-1j * values)[:, None, :]) @ vectors.conj().swapaxes(1, 2)).real
+    return scipy.linalg.expm(x)
