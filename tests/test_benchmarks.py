@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eqlib import data, tagging, training
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
@@ -50,6 +52,40 @@ def test_both_logs_know_the_same_networks():
         logged = accuracies(line["model"], 1000)
         assert line["test_accuracy"] == pytest.approx(logged[line["seed"]], abs=max(np.ptp(logged), 0.02))
         assert line["changed"]["90"] <= 0.004 or line["model"].startswith("cnn")
+
+
+def test_boosted_tree_of_jets():
+    """Five observables, seed 0: the same accuracy to the spread of the seeds, and almost every jet judged alike."""
+    import jets
+
+    logged = {r["seed"]: r for r in runs("jets.json") if r["model"] == "tree"}
+    assert sorted(logged) == list(jets.SEEDS)
+    found = [r["test_accuracy"] for r in logged.values()]
+    spread = max(found) - min(found)
+    assert 0 < spread < 0.01
+    again = jets.run_tree("tree", seed=0)
+    assert again["test_accuracy"] == pytest.approx(logged[0]["test_accuracy"], abs=spread)
+    assert (right(again) == right(logged[0])).mean() > 0.998
+
+
+@pytest.mark.parametrize("model", ["lorentz", "linear", "invariants", "particlenet"])
+def test_taggers_kept_with_the_course(model):
+    """The committed weights are those of the log's seed 0: they judge 600 test jets as it says, up to rounding."""
+    import jets
+
+    (logged,) = (r for r in runs("jets.json") if (r["model"], r["seed"]) == (model, 0))
+    net = tagging.make_tagger(model, 0)
+    notes = training.load_weights(net, jets.CHECKPOINTS / f"jets-{model}.pt")
+    for key in ("command", "seed", "test_accuracy"):
+        assert notes[key] == logged[key], key
+    test = data.jets("test", number=600)
+    tops = tagging.scores(net, tagging.JetBatches(test, model), 50)
+    assert (((tops > 0.5) == test.labels) == right(logged)[:600]).sum() >= 598
+
+
+def right(line):
+    """Which of the 3,000 test jets a line of the log judged rightly."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(line["right"]), np.uint8))[:3000]
 
 
 def test_inertia_tensors():

@@ -1,7 +1,8 @@
 """Pure `plot_*(...)` functions, and the widgets that call them. Public names are re-exported here, one line a file."""
 
-from eqlib.viz.curves import plot_paths, plot_spread
+from eqlib.viz.curves import plot_histograms, plot_paths, plot_roc, plot_spread
 from eqlib.viz.dials import dial, matrix
+from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
 from eqlib.viz.maps import plot_group_map
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.widgets import show, slider
@@ -12,8 +13,13 @@ __all__ = [
     "dial",
     "matrix",
     "picture",
+    "plot_boosted_jet",
     "plot_group_map",
+    "plot_histograms",
+    "plot_jet",
+    "plot_lorentz_network",
     "plot_paths",
+    "plot_roc",
     "plot_spread",
     "png",
     "show",

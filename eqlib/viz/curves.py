@@ -21,10 +21,11 @@ def plot_spread(
     ylabel: str,
     log: bool = False,
     size: tuple[float, float] = (7.2, 3.4),
+    log_y: bool = False,
 ) -> Figure:
     """One line for each entry of `curves`, (runs, len(x)): the mean, and bars from the lowest run to the highest.
 
-    `log` spaces x by its logarithm; every x is a tick. Lines differ in colour and in marker, and are moved apart by a
+    `log` spaces x by its logarithm, `log_y` y; every x is a tick. Lines differ in colour and in marker, and are moved apart by a
     few pixels so that their bars can be told apart; the legend stands beside the axes, in their order.
     """
     figure = Figure(figsize=size, layout="constrained")
@@ -38,7 +39,7 @@ def plot_spread(
         aside = (number - (len(curves) - 1) / 2) * step
         where = x * np.exp(aside) if log else x + aside
         mean = runs.mean(axis=0)
-        bars = [mean - runs.min(axis=0), runs.max(axis=0) - mean]
+        bars = [np.maximum(mean - runs.min(axis=0), 0), np.maximum(runs.max(axis=0) - mean, 0)]  # against rounding
         style: dict[str, Any] = {
             "marker": MARKERS[number % len(MARKERS)],
             "color": PALETTE[number % len(PALETTE)],
@@ -46,6 +47,7 @@ def plot_spread(
         }
         axes.errorbar(where, mean, bars, label=name, capsize=2, linewidth=1.2, elinewidth=1, **style)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
+    axes.set_yscale("log" if log_y else "linear")
     axes.set_xticks(x, [f"{value:g}" for value in x])
     axes.minorticks_off()
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
@@ -69,4 +71,42 @@ def plot_paths(paths: Mapping[str, ArrayLike], size: tuple[float, float] = (5.6,
         axes.plot(*path.T, color=PALETTE[0], linewidth=2)
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="x", ylabel="y")
         axes.set_title(name, fontsize=10)
+    return figure
+
+
+def plot_roc(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]], floor: float = 0.0, size: tuple[float, float] = (7.2, 3.6)
+) -> Figure:
+    """Background kept against signal kept, on a logarithmic axis, for each name's (signal, background) efficiencies.
+
+    Below `floor` lies a grey band: too few background events are left there to measure anything.
+    """
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, (signal, background)) in enumerate(curves.items()):
+        x, y = np.asarray(signal, dtype=np.float64), np.asarray(background, dtype=np.float64)
+        if x.ndim != 1 or x.shape != y.shape:
+            raise ValueError(f"curves[{name!r}] must be two rows of one length, got {x.shape} and {y.shape}")
+        style = ["-", "--", "-.", ":"][number % 4]
+        axes.plot(x[y > 0], y[y > 0], style, color=PALETTE[number % len(PALETTE)], label=name, linewidth=1.6)
+    axes.set(xlabel="share of tops kept", ylabel="share of QCD jets kept", yscale="log", xlim=(0.3, 1))
+    axes.set_ylim(1e-3, 1)
+    if floor > 0:
+        axes.axhspan(1e-3, floor, color="#dddddd", zorder=0)
+    axes.grid(color="#eeeeee", linewidth=0.6)
+    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
+    return figure
+
+
+def plot_histograms(
+    values: Mapping[str, ArrayLike], bins: ArrayLike, xlabel: str, ylabel: str, size: tuple[float, float] = (6.4, 2.8)
+) -> Figure:
+    """Outlines of the histograms of each name's values (n,), over the same bins (edges); the legend stands beside them."""
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, numbers) in enumerate(values.items()):
+        style: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)], "linestyle": ["-", "--"][number % 2]}
+        axes.hist(np.asarray(numbers), np.asarray(bins).tolist(), histtype="step", label=name, linewidth=1.5, **style)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(np.min(bins), np.max(bins)))
+    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
     return figure

@@ -93,6 +93,29 @@ def test_a_curve_shows_mean_and_spread() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4"]
     assert lines[0].get_marker() != lines[1].get_marker()
+    assert axes.get_yscale() == "linear"
+    assert viz.plot_spread([1, 2], {"equal": [[91.4, 93.3]] * 3}, "n", "their mean is rounded").axes
+    assert viz.plot_spread([1, 2], {"a": [1, 10]}, "n", "error", log_y=True).axes[0].get_yscale() == "log"
+
+
+def test_roc_curves_leave_out_what_has_no_background() -> None:
+    figure = viz.plot_roc({"a": ([0, 0.5, 1], [0, 0.01, 1]), "b": ([0, 1], [0.1, 1])}, floor=0.05)
+    (axes,) = figure.axes
+    a, b = axes.lines
+    assert list(a.get_xdata()) == [0.5, 1] and list(b.get_ydata()) == [0.1, 1]
+    assert axes.get_yscale() == "log" and a.get_linestyle() != b.get_linestyle()
+    assert axes.patches[0].get_height() == pytest.approx(0.05 - 1e-3)  # the band
+    assert not viz.plot_roc({"a": ([0, 1], [0, 1])}).axes[0].patches
+    with pytest.raises(ValueError, match=r"curves\['a'\] must be two rows of one length, got \(2,\) and \(3,\)"):
+        viz.plot_roc({"a": ([0, 1], [0, 1, 1])})
+
+
+def test_histograms_share_their_bins() -> None:
+    figure = viz.plot_histograms({"a": [0.5, 0.6, 1.5], "b": [2.5]}, [0, 1, 2, 3], "m", "jets")
+    (axes,) = figure.axes
+    assert [patch.get_xy()[:, 1].max() for patch in axes.patches] == [2, 1]
+    assert axes.get_xlim() == (0, 3)
+    assert len({patch.get_edgecolor() for patch in axes.patches}) == 2
 
 
 def box(value: float = 1.0) -> Any:
