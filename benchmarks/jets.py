@@ -68,14 +68,37 @@ def accuracy(net: torch.nn.Module, test: data.Jets, model: str, moved: groups.El
     return round(float(((tops > 0.5) == test.labels).mean()), 5)
 
 
+def observed(momenta: np.ndarray, mask: np.ndarray, columns: list[str]) -> np.ndarray:
+    """`data.observables` of any raw momenta, boosted ones included, (n, columns)."""
+    cone, _ = data.network_input(momenta, mask)
+    plus, minus, x, y = cone.sum(1).T
+    total = momenta.sum(1)
+    found = {
+        "mass": np.sqrt(np.maximum(2 * plus * minus - x**2 - y**2, 0)),
+        "pt": np.hypot(total[:, 1], total[:, 2]),
+        "multiplicity": mask.sum(1),
+    }
+    if "tau21" in columns:
+        taus = np.maximum(data.subjettiness(momenta, mask), 1e-12)
+        found |= {"tau21": taus[:, 1] / taus[:, 0], "tau32": taus[:, 2] / taus[:, 1]}
+    return np.column_stack([found[c] for c in columns])
+
+
 def run_tree(name: str, seed: int) -> dict[str, object]:
-    """A tree's line of the log."""
+    """A tree's line of the log; boosted and turned jets are observed anew."""
     start = time.perf_counter()
     known, test = data.jets("train"), data.jets("test")
     tables = [np.column_stack([getattr(data.observables(j), c) for c in TREES[name]]) for j in (known, test)]
-    tops = models.boosted_tree(tables[0], known.labels, tables[1], seed)
-    report = {"model": name, "jets": len(known), "seed": seed, "test_jets": len(test)}
-    report |= judge(tops, test.labels) | {"seconds": round(time.perf_counter() - start, 1)}
+    momenta, mask = test.momenta()
+    moves = {str(gamma): tagging.random_boosts(len(test), gamma, seed) for gamma in GAMMAS}
+    moves["turned"] = tagging.random_turns(len(test), seed)
+    lambdas = {key: groups.Lorentz().matrix(g).swapaxes(1, 2) for key, g in moves.items()}
+    moved = [observed(momenta @ matrix, mask, TREES[name]) for matrix in lambdas.values()]
+    tops = models.boosted_tree(tables[0], known.labels, np.concatenate([tables[1], *moved]), seed)
+    tops, *others = np.split(tops, 1 + len(moves))
+    report = {"model": name, "jets": len(known), "seed": seed, "test_jets": len(test)} | judge(tops, test.labels)
+    found = {key: round(float(((t > 0.5) == test.labels).mean()), 5) for key, t in zip(moves, others, strict=True)}
+    report |= {"turned": found.pop("turned"), "boosted": found, "seconds": round(time.perf_counter() - start, 1)}
     return {"command": f"python benchmarks/jets.py --models {name} --seeds {seed}", **report}
 
 
