@@ -54,6 +54,8 @@ MODELS = {
     "pairs": (partial(models.PairMLP, 6, [22]), SMOOTH),
     "pairs-turned": (partial(models.PairMLP, 6, [22]), SMOOTH | {"augment": turned}),
     "pairs-wide": (partial(models.PairMLP, 6, [64, 64]), SMOOTH | {"augment": turned}),
+    "pairs-wide-long": (partial(models.PairMLP, 6, [64, 64]), SMOOTH | {"epochs": 80}),
+    "field-long": (field, SMOOTH | {"epochs": 80}),
     "differences-turned": (partial(models.CoordinateMLP, POINTS, 6, [8], differences=True), NOISY),
     "coordinates-turned": (partial(models.CoordinateMLP, POINTS, 6, [8]), NOISY),
     "coordinates-wide": (partial(models.CoordinateMLP, POINTS, 6, [128, 128]), NOISY | {"lr": 3e-3}),

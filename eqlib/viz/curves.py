@@ -89,10 +89,10 @@ def plot_roc(
             raise ValueError(f"curves[{name!r}] must be two rows of one length, got {x.shape} and {y.shape}")
         style = ["-", "--", "-.", ":"][number % 4]
         axes.plot(x[y > 0], y[y > 0], style, color=PALETTE[number % len(PALETTE)], label=name, linewidth=1.6)
-    axes.set(xlabel="share of tops kept", ylabel="share of QCD jets kept", yscale="log", xlim=(0.3, 1))
-    axes.set_ylim(1e-3, 1)
+    axes.set(xlabel="share of tops kept", ylabel="share of QCD jets kept", yscale="log", xlim=(0.7, 1))
+    axes.set_ylim(1e-2, 1)
     if floor > 0:
-        axes.axhspan(1e-3, floor, color="#dddddd", zorder=0)
+        axes.axhspan(1e-2, floor, color="#dddddd", zorder=0)
     axes.grid(color="#eeeeee", linewidth=0.6)
     figure.legend(frameon=False, fontsize=9, loc="outside right upper")
     return figure
