@@ -54,52 +54,44 @@ def run(model: str, seed: int, jets: int = 6000, epochs: int = EPOCHS) -> tuple[
     test = data.jets("test")
     report["model"] = name
     report |= judge(tagging.scores(net, tagging.JetBatches(test, model)), test.labels)
-    report["boosted"] = {}
-    for gamma in GAMMAS:
-        moved = tagging.random_boosts(len(test), gamma, seed)
-        report["boosted"][str(gamma)] = accuracy(net, test, model, moved)
-    report["turned"] = accuracy(net, test, model, tagging.random_turns(len(test), seed))
+    found = {
+        key: share(tagging.scores(net, tagging.JetBatches(test, model, g)), test.labels)
+        for key, g in moves(len(test), seed).items()
+    }
+    report |= {"turned": found.pop("turned"), "boosted": found}
     command = f"python -m eqlib.train jets --model {model} --number {jets} --seed {seed} --epochs {epochs}"
     return net, {"command": command, **report, "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
-def accuracy(net: torch.nn.Module, test: data.Jets, model: str, moved: groups.Element) -> float:
-    tops = tagging.scores(net, tagging.JetBatches(test, model, moved))
-    return round(float(((tops > 0.5) == test.labels).mean()), 5)
+def share(tops: np.ndarray, labels: np.ndarray) -> float:
+    """Of the jets that are judged rightly."""
+    return round(float(((tops > 0.5) == labels).mean()), 5)
 
 
-def observed(momenta: np.ndarray, mask: np.ndarray, columns: list[str]) -> np.ndarray:
-    """`data.observables` of any raw momenta, boosted ones included, (n, columns)."""
-    cone, _ = data.network_input(momenta, mask)
-    plus, minus, x, y = cone.sum(1).T
-    total = momenta.sum(1)
-    found = {
-        "mass": np.sqrt(np.maximum(2 * plus * minus - x**2 - y**2, 0)),
-        "pt": np.hypot(total[:, 1], total[:, 2]),
-        "multiplicity": mask.sum(1),
-    }
-    if "tau21" in columns:
-        taus = np.maximum(data.subjettiness(momenta, mask), 1e-12)
-        found |= {"tau21": taus[:, 1] / taus[:, 0], "tau32": taus[:, 2] / taus[:, 1]}
-    return np.column_stack([found[c] for c in columns])
+def moves(number: int, seed: int) -> dict[str, groups.Element]:
+    """What is done to the test jets after the training, by the name in the log."""
+    boosts = {str(gamma): tagging.random_boosts(number, gamma, seed) for gamma in GAMMAS}
+    return boosts | {"turned": tagging.random_turns(number, seed)}
 
 
-def run_tree(name: str, seed: int) -> dict[str, object]:
-    """A tree's line of the log; boosted and turned jets are observed anew."""
+def run_tree(name: str, seed: int, moved: bool = True) -> dict[str, object]:
+    """A tree's line of the log; moved jets are observed anew, which takes a minute and a half, or left out."""
     known, test = data.jets("train"), data.jets("test")
-    tables = [np.column_stack([getattr(data.observables(j), c) for c in TREES[name]]) for j in (known, test)]
     momenta, mask = test.momenta()
-    moves = {str(gamma): tagging.random_boosts(len(test), gamma, seed) for gamma in GAMMAS}
-    moves["turned"] = tagging.random_turns(len(test), seed)
-    lambdas = {key: groups.Lorentz().matrix(g).swapaxes(1, 2) for key, g in moves.items()}
-    moved = [observed(momenta @ matrix, mask, TREES[name]) for matrix in lambdas.values()]
+    seen = [data.observables(known), data.observables(test)]
+    names = moves(len(test), seed) if moved else {}
+    for g in names.values():
+        there = momenta @ groups.Lorentz().matrix(g).swapaxes(1, 2)
+        taus = data.subjettiness(there, mask) if "tau21" in TREES[name] else test.taus
+        seen.append(data.observe(there, mask, taus))
+    tables = [np.column_stack([getattr(o, c) for c in TREES[name]]) for o in seen]
     start = time.perf_counter()
-    tops = models.boosted_tree(tables[0], known.labels, np.concatenate([tables[1], *moved]), seed)
+    tops = models.boosted_tree(tables[0], known.labels, np.concatenate(tables[1:]), seed)
     seconds = round(time.perf_counter() - start, 1)
-    tops, *others = np.split(tops, 1 + len(moves))
+    tops, *others = np.split(tops, 1 + len(names))
     report = {"model": name, "jets": len(known), "seed": seed, "test_jets": len(test)} | judge(tops, test.labels)
-    found = {key: round(float(((t > 0.5) == test.labels).mean()), 5) for key, t in zip(moves, others, strict=True)}
-    report |= {"turned": found.pop("turned"), "boosted": found, "seconds": seconds}
+    found = {key: share(t, test.labels) for key, t in zip(names, others, strict=True)}
+    report |= {"turned": found.pop("turned", None), "boosted": found, "seconds": seconds}
     return {"command": f"python benchmarks/jets.py --models {name} --seeds {seed}", **report}
 
 

@@ -47,15 +47,13 @@ class JetBatches:
         model: str,
         moved: groups.Element | None = None,
         particles: int = PARTICLES,
-        number: int | None = None,
     ) -> None:
         momenta, mask = jets.momenta(particles)
-        momenta, mask = momenta[:number], mask[:number]
         if moved is not None:
             momenta = momenta @ groups.Lorentz().matrix(moved).swapaxes(1, 2)
         if not model.startswith("particlenet"):
             momenta, mask = data.network_input(momenta, mask)
-        self.momenta, self.mask, self.labels = momenta.astype("float32"), mask, jets.labels[:number]
+        self.momenta, self.mask, self.labels = momenta.astype("float32"), mask, jets.labels
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -116,7 +114,7 @@ def jets(
     """Train a tagger on the first `number` training jets, keep the epoch that is best on the valid ones, test on 3,000."""
     net = make_tagger(model, seed)
     train, valid, test = (
-        JetBatches(data.jets(split), model, number=number if split == "train" else None)
+        JetBatches(data.jets(split, number=number if split == "train" else None), model)
         for split in ("train", "valid", "test")
     )
     start = time.perf_counter()

@@ -3,7 +3,7 @@
 from .bodies import Bodies, inertia, rigid_bodies
 from .digits import Split, Splits, digits, rotate
 from .fetch import DownloadError, cache_folder, fetch
-from .jets import Jets, Observables, jets, network_input, observables
+from .jets import Jets, Observables, jets, network_input, observables, observe
 from .mnist import mnist, read_idx, rotated_mnist
 from .reference_jets import reference_jets
 from .subjettiness import subjettiness
@@ -23,6 +23,7 @@ __all__ = [
     "mnist",
     "network_input",
     "observables",
+    "observe",
     "read_idx",
     "reference_jets",
     "rigid_bodies",

@@ -165,11 +165,15 @@ def network_input(
 
 def observables(jets: Jets) -> Observables:
     """Mass, pT, multiplicity, tau21 and tau32 of each jet, from all its constituents, in float64."""
-    momenta, mask = jets.momenta()
+    return observe(*jets.momenta(), jets.taus)
+
+
+def observe(momenta: ArrayLike, mask: ArrayLike, taus: Array) -> Observables:
+    """`observables` of any raw momenta (n, particles, 4), GeV, boosted or not, with their mask and `subjettiness` (n, 3)."""
+    momenta, mask = padded(momenta, mask)
     inputs, _ = network_input(momenta, mask)
     plus, minus, x, y = inputs.sum(1).T
     total = momenta.sum(1)
-    taus = jets.taus
     ratios = [np.where(taus[:, n] > 0, taus[:, n + 1] / np.where(taus[:, n] > 0, taus[:, n], 1), 0.0) for n in (0, 1)]
     mass = np.sqrt(np.maximum(2 * plus * minus - x**2 - y**2, 0.0))
     return Observables(mass, np.hypot(total[:, 1], total[:, 2]), mask.sum(1).astype(np.float64), *ratios)

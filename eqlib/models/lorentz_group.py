@@ -18,7 +18,8 @@ from eqlib import nn
 from eqlib.constants import Constants
 from eqlib.groups import Group, Irrep, Rep
 from eqlib.models.harmonic import head
-from eqlib.nn.blocks import split
+from eqlib.models.plain_points import perceptron
+from eqlib.nn.blocks import check_mask, split
 
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
 PARTICLES = 30.0  # a sum over particles is divided by about their number
@@ -73,7 +74,7 @@ class LorentzGroupNetwork(Constants):
             raise ValueError(
                 f"irreps must leave out {group.trivial.label}, which `scalars` stands for, got {tuple(irreps)}"
             )
-        self.enter = mlp(4, hidden, scalars)
+        self.enter = perceptron([4, hidden, scalars])
         sizes = list(channels) if labels else [0] * len(channels)
         before = [vector] if labels else []
         self.start = nn.Linear(group.rep([(2, vector)]), group.rep([(sizes[0], vector)]), bias=False)
@@ -92,10 +93,7 @@ class LorentzGroupNetwork(Constants):
                 f"vectors must have shape (batch, n, {self.group.vector.dim}), components of {self.group}.vector, "
                 f"got {tuple(vectors.shape)}"
             )
-        if mask.shape != vectors.shape[:2] or mask.dtype != torch.bool:
-            raise ValueError(
-                f"mask must be bool of shape {tuple(vectors.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}"
-            )
+        check_mask(mask, vectors)
         if not torch.compiler.is_compiling() and not vectors.isfinite().all():
             raise ValueError("vectors must be finite, got NaN or inf")
         keep = mask.to(vectors.dtype)
@@ -148,7 +146,7 @@ class _Layer(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.pair, self.left, self.right = (torch.nn.Linear(n, hidden, bias=n == 1) for n in (1, scalars, scalars))
-        found, invariants = 0, 0
+        invariants = 0
         self.after, self.few, self.many = list(after), few, many
         if few:
             one, keep = group.rep([(1, a) for a in before]), group.rep([(1, a) for a in (group.trivial, *after)])
@@ -163,9 +161,7 @@ class _Layer(torch.nn.Module):
             self.schur = nn.Linear(group.rep(copies), group.rep([(many, a) for a in after]))
             self.gates = torch.nn.Linear(scalars, many * len(after))
             self.before = [a.dim for a in before]
-            found = many
-        self.update = mlp(scalars + hidden + invariants, 2 * hidden, scalars)
-        self._tensors = found > 0
+        self.update = perceptron([scalars + hidden + invariants, 2 * hidden, scalars])
 
     def forward(
         self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor
@@ -173,7 +169,7 @@ class _Layer(torch.nn.Module):
         message = self.pair(pairs[..., None]) + self.left(scalars)[:, :, None] + self.right(scalars)[:, None]
         message = torch.nn.functional.silu(message)
         known = [scalars, torch.einsum("bijh,bj->bih", message, keep) / PARTICLES]
-        if not self._tensors:
+        if not self.few:
             return scalars + self.update(torch.cat(known, dim=-1)), tensors
         weights = self.weigh(message).permute(0, 3, 1, 2) * keep[:, None, None]
         here = p[:, :, None].expand(-1, -1, self.few, -1)
@@ -207,8 +203,3 @@ class _ByIrrep(torch.nn.Module):
         parts = x.split(self._sizes, -1)
         chosen = [[parts[i] for i in places] for places in self._places]
         return [(torch.cat(found, dim=-1) if found else x[..., :0]).flatten(-2) for found in chosen]
-
-
-def mlp(first: int, hidden: int, last: int) -> torch.nn.Sequential:
-    """An ordinary network on invariants."""
-    return torch.nn.Sequential(torch.nn.Linear(first, hidden), torch.nn.SiLU(), torch.nn.Linear(hidden, last))

@@ -1,5 +1,4 @@
-"""ParticleNet: edge convolutions on each particle's nearest neighbours, the plain rival that knows rotations of the cone only
-from data.
+"""ParticleNet: edge convolutions on each particle's nearest neighbours, the plain rival of the Lorentz group network.
 
 After Qu and Gouskos 2020 (Phys. Rev. D 101, 056019), the network and its Lite version, Sec. III.
 """
@@ -10,6 +9,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from eqlib.nn.blocks import check_mask
 
 
 def detector_features(momenta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,10 +72,7 @@ class ParticleNet(torch.nn.Module):
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         if momenta.ndim != 3 or momenta.shape[-1] != 4:
             raise ValueError(f"momenta must have shape (batch, n, 4), got {tuple(momenta.shape)}")
-        if mask.shape != momenta.shape[:2] or mask.dtype != torch.bool:
-            raise ValueError(
-                f"mask must be bool of shape {tuple(momenta.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}"
-            )
+        check_mask(mask, momenta)
         x, place = detector_features(momenta, mask)
         for block in self.blocks:
             x = block(x, place, mask)

@@ -26,6 +26,12 @@ def check_axis(name: str, x: Tensor, rep: Rep, axis: int) -> None:
         raise ValueError(f"{name} must have {rep.dim} entries on axis {axis} for rep {rep!r}, got {tuple(x.shape)}")
 
 
+def check_mask(mask: Tensor, x: Tensor) -> None:
+    """ValueError unless the mask says of each row of x (batch, n, ...) whether it is there."""
+    if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
+        raise ValueError(f"mask must be bool of shape {tuple(x.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}")
+
+
 def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
     """Blocks of x as views (..., mul, d, ...), mul at `axis` and d behind it; `axis` not negative."""
     # One split, not a slice for each block: the gradient is then put together once instead of padded for each.
