@@ -159,7 +159,7 @@ def test_first_difference(tmp_path: Path) -> None:
 
 def test_students_get_hints_but_no_solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hint = "<details><summary>Hint</summary>\n\nTry 2.\n\n</details>"
-    solution = "<details><summary>Solution</summary>\n\nIt is 42.\n\n</details>"
+    solution = "<details><summary>Solution</summary>\n\nIt is hidden.\n\n</details>"
     cells: list[NotebookNode] = [new_markdown_cell(f"# Page\n\n{hint}\n\n{solution}"), new_markdown_cell(solution)]
     (tmp_path / "notebooks").mkdir()
     nbformat.write(new_notebook(cells=[*cells, new_code_cell("x")]), tmp_path / "notebooks" / "a.ipynb")
@@ -168,7 +168,7 @@ def test_students_get_hints_but_no_solutions(tmp_path: Path, monkeypatch: pytest
     )
     student.main()
     copy = (tmp_path / "student" / "a.ipynb").read_text(encoding="utf-8")
-    assert "42" not in copy and "Try 2." in copy
+    assert "hidden" not in copy and "Try 2." in copy
     assert [cell["cell_type"] for cell in json.loads(copy)["cells"]] == ["markdown", "code"]
     with pytest.raises(ValueError, match="details"):
-        student.without_solutions("<details><summary>Solution</summary>\n\nIt is 42.")
+        student.without_solutions("<details><summary>Solution</summary>\n\nIt is hidden.")
