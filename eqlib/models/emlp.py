@@ -71,7 +71,7 @@ class Product(torch.nn.Module):
         group = rep.group
         irreps = list(dict.fromkeys(a for mul, a in rep.blocks if mul))
         one = group.rep([(1, a) for a in irreps])
-        self.left, self.right = (nn.Linear(rep, group.rep([(number, a) for a in irreps])) for _ in range(2))
+        self.left, self.right = (nn.Linear(rep, group.rep([(number, a) for a in irreps]), bias=False) for _ in range(2))
         self.product = nn.TensorProduct(one, one, one, weights=None)
         blocks = self.product.rep_out.blocks
         self._sizes = [mul * a.dim for mul, a in blocks]
@@ -92,6 +92,8 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
     in a product of two of rep_in. ValueError where the channels do not hold one copy of each.
     """
     same_group(rep_in=rep_in, rep_out=rep_out)
+    if not isinstance(channels, int):
+        raise ValueError(f"channels must be an integer, got {channels!r}")
     group = rep_in.group
     given = [a for mul, a in chain(rep_in.blocks, rep_out.blocks) if mul]
     inputs = list(dict.fromkeys(a for mul, a in rep_in.blocks if mul))
