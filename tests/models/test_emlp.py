@@ -37,12 +37,14 @@ def test_equivariant(group, before, after, dtype, tolerance):
 
 @every_case
 def test_every_output_answers_to_every_input(group, before, after):
-    """In float64: no entry of the Jacobian is zero, so no path is left out; and the function is no polynomial of degree 8."""
+    """No entry of the Jacobian is zero and every weight matters; and the function is no polynomial of degree 8."""
     torch.manual_seed(0)
     net = network(group, before, after, products=3).double()
     x = torch.randn(16, net.rep_in.dim, dtype=torch.float64)
     slopes = torch.func.vmap(torch.func.jacrev(net))(x)
     assert slopes.abs().amax(0).min() > 1e-6
+    net(x).square().sum().backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.norm() > 1e-9] == []
     # The tenth difference of a polynomial of degree 8 is zero.
     steps = torch.linspace(-3, 3, 11, dtype=torch.float64)[:, None] * x[:1]
     with torch.no_grad():
