@@ -120,8 +120,13 @@ def boosted(net: torch.nn.Module, x: Tensor, scale: float, task: str) -> float:
     return float((after - before).norm() / before.norm())
 
 
-def train(model: str, task: str, size: int, seed: int) -> tuple[torch.nn.Module, dict[str, object]]:
-    """The network of the best epoch, and what the log says of it."""
+def train(
+    model: str, task: str, size: int, seed: int, epochs: int | None = None
+) -> tuple[torch.nn.Module, dict[str, object]]:
+    """The network of the best epoch, and what the log says of it; `epochs` cuts a run short.
+
+    `early` is the validation error at the first looks, so that a test can repeat the beginning of a long run.
+    """
     rep_in, rep_out = reps(task)
     raw = {name: to_irreps(task, *arrays) for name, arrays in emlp_tasks.sets(task, size).items()}
     scales, centre, scale = standards(*raw["train"], rep_in, rep_out)
@@ -132,7 +137,8 @@ def train(model: str, task: str, size: int, seed: int) -> tuple[torch.nn.Module,
     adam = torch.optim.Adam(net.parameters(), lr=RATE)
     start = time.process_time()
     best, kept, chosen = float("inf"), net.state_dict(), 0
-    for epoch in range(1, EPOCHS[size] + 1):
+    looks: list[float] = []
+    for epoch in range(1, (epochs or EPOCHS[size]) + 1):
         for step, rows in enumerate(torch.randperm(size).split(BATCH)):
             x, y = (a[rows] for a in data["train"])
             if model == "mlp-turned":
@@ -141,8 +147,10 @@ def train(model: str, task: str, size: int, seed: int) -> tuple[torch.nn.Module,
             adam.zero_grad()
             loss.backward()
             adam.step()
-        if epoch % EVERY == 0 and (now := mean_square(net, *data["valid"])) < best:
-            best, chosen, kept = now, epoch, {k: v.clone() for k, v in net.state_dict().items()}
+        if epoch % EVERY == 0:
+            looks.append(mean_square(net, *data["valid"]))
+            if looks[-1] < best:
+                best, chosen, kept = looks[-1], epoch, {k: v.clone() for k, v in net.state_dict().items()}
     seconds = time.process_time() - start
     net.load_state_dict(kept)
     unit = float(scale**2)
@@ -153,10 +161,11 @@ def train(model: str, task: str, size: int, seed: int) -> tuple[torch.nn.Module,
         "size": size,
         "seed": seed,
         "parameters": training.count_parameters(net),
-        "steps": EPOCHS[size] * -(-size // BATCH),
+        "steps": (epochs or EPOCHS[size]) * -(-size // BATCH),
         "error": mean_square(net, *data["test"]) * unit,
         "valid": best * unit,
         "epoch": chosen,
+        "early": [look * unit for look in looks[:5]],
         "moved": {s: boosted(net, exact["test"][0], float(s), task) for s in ("0.5", "1", "2", "3")},
         "seconds": round(seconds, 1),
         "torch": torch.__version__,
