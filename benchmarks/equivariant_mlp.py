@@ -120,17 +120,21 @@ def boosted(net: torch.nn.Module, x: Tensor, scale: float, task: str) -> float:
     return float((after - before).norm() / before.norm())
 
 
+def prepared(task: str, size: int) -> tuple[dict[str, tuple[Tensor, Tensor]], float]:
+    """The three sets, standardised, float64; and what a mean square of such targets is in raw units."""
+    raw = {name: to_irreps(task, *arrays) for name, arrays in emlp_tasks.sets(task, size).items()}
+    scales, centre, scale = standards(*raw["train"], *reps(task))
+    return {name: (x / scales, (y - centre) / scale) for name, (x, y) in raw.items()}, float(scale**2)
+
+
 def train(
     model: str, task: str, size: int, seed: int, epochs: int | None = None
 ) -> tuple[torch.nn.Module, dict[str, object]]:
-    """The network of the best epoch, and what the log says of it; `epochs` cuts a run short.
+    """The network of the best epoch, and what the log says of its training; `epochs` cuts a run short.
 
     `early` is the validation error at the first looks, so that a test can repeat the beginning of a long run.
     """
-    rep_in, rep_out = reps(task)
-    raw = {name: to_irreps(task, *arrays) for name, arrays in emlp_tasks.sets(task, size).items()}
-    scales, centre, scale = standards(*raw["train"], rep_in, rep_out)
-    exact = {name: (x / scales, (y - centre) / scale) for name, (x, y) in raw.items()}
+    exact, unit = prepared(task, size)
     data = {name: (x.float(), y.float()) for name, (x, y) in exact.items()}
     torch.manual_seed(seed)
     net = make(model, task)
@@ -142,7 +146,7 @@ def train(
         for step, rows in enumerate(torch.randperm(size).split(BATCH)):
             x, y = (a[rows] for a in data["train"])
             if model == "mlp-turned":
-                x, y = turned(x, y, rep_in, rep_out, seed=(seed * 10_000 + epoch) * 10 + step)
+                x, y = turned(x, y, *reps(task), seed=(seed * 10_000 + epoch) * 10 + step)
             loss = (net(x) - y).square().mean()
             adam.zero_grad()
             loss.backward()
@@ -153,25 +157,33 @@ def train(
                 best, chosen, kept = looks[-1], epoch, {k: v.clone() for k, v in net.state_dict().items()}
     seconds = time.process_time() - start
     net.load_state_dict(kept)
-    unit = float(scale**2)
-    line = {
+    return net, {
+        "valid": best * unit,
+        "epoch": chosen,
+        "early": [look * unit for look in looks[:5]],
+        "seconds": round(seconds, 1),
+    }
+
+
+def run(model: str, task: str, size: int, seed: int) -> dict[str, object]:
+    """One line of the log."""
+    net, found = train(model, task, size, seed)
+    exact, unit = prepared(task, size)
+    x, y = exact["test"]
+    return {
         "command": f"python benchmarks/equivariant_mlp.py --models {model} --tasks {task} --sizes {size} --seeds {seed}",
         "model": model,
         "task": task,
         "size": size,
         "seed": seed,
         "parameters": training.count_parameters(net),
-        "steps": (epochs or EPOCHS[size]) * -(-size // BATCH),
-        "error": mean_square(net, *data["test"]) * unit,
-        "valid": best * unit,
-        "epoch": chosen,
-        "early": [look * unit for look in looks[:5]],
-        "moved": {s: boosted(net, exact["test"][0], float(s), task) for s in ("0.5", "1", "2", "3")},
-        "seconds": round(seconds, 1),
+        "steps": EPOCHS[size] * -(-size // BATCH),
+        "error": mean_square(net, x.float(), y.float()) * unit,
+        "moved": {s: boosted(net, x, float(s), task) for s in ("0.5", "1", "2", "3")},
+        **found,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }
-    return net, line
 
 
 def main() -> None:
@@ -192,7 +204,7 @@ def main() -> None:
         old = known.get((seed, size, task, model))
         if old is not None and args.again is None:
             continue
-        _, new = train(model, task, size, seed)
+        new = run(model, task, size, seed)
         before = f" (log: {old['error']:.3g})" if old else ""
         print(
             f"{task:10s} n {size:4d} {model:10s} seed {seed}: {new['error']:.3g}{before} in {new['seconds']} s",
