@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache, cached_property
 from itertools import islice
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -17,7 +18,7 @@ import scipy.sparse
 from eqlib.groups.element import Array, exponential
 from eqlib.groups.weights import Integers, RootSystem, Weight, root_system
 
-Sparse = scipy.sparse.csr_array
+Sparse: TypeAlias = scipy.sparse.csr_array
 MOST = 60_000  # dimension above which matrices of one irrep take gigabytes
 
 
@@ -30,9 +31,9 @@ class Module:
         counts: (n,) their multiplicities.
         offsets: (n + 1,) where each weight space begins.
         simple: (rank,) sparse f_i of the simple roots; e_i is its transpose.
-        mirror: for a self-dual irrep, the real orthogonal T, sparse, with T conj(v) an antilinear map that commutes with the compact
-            group; T T = 1 (real type) or -1 (quaternionic).
     """
+
+    simple: list[Sparse]
 
     def __init__(self, system: RootSystem, label: Weight) -> None:
         if (size := system.dimension(label)) > MOST:
@@ -49,12 +50,12 @@ class Module:
         if dual > label:
             # The conjugate of the other one, in its basis upside down: e_alpha -> -f_alpha is an automorphism.
             other = module(system.type, dual)
-            turn = self._turned(other)
+            turn = self.turned(other)
             self.simple = [Sparse(-(turn @ f.T @ turn.T)) for f in other.simple]
         else:
             self.simple = self._build()
 
-    def _turned(self, other: Module) -> Sparse:
+    def turned(self, other: Module) -> Sparse:
         """Permutation that takes other's basis at weight mu to this one's at -mu."""
         rows = np.concatenate(
             [np.arange(self.offsets[i], self.offsets[i + 1]) for i in (self.index[tuple(-w)] for w in other.weights)]
@@ -75,8 +76,8 @@ class Module:
     def _build(self) -> list[Sparse]:
         """f_i of the simple roots, weight space by weight space.
 
-        Inner products over the simple roots are ill-conditioned, a little, at every level. Over all positive roots they are a multiple
-        of a projection, by Casimir's theorem: deep modules of few roots, which lose digits otherwise, are built so.
+        Inner products over the simple roots are ill-conditioned, a little, at every level. Over all positive roots they are a
+        multiple of a projection, by Casimir's theorem: deep modules of few roots, which lose digits otherwise, are built so.
         """
         system, above = self.system, self.above
         deep = self.depths[-1] > 24 and len(system.roots) <= 24
@@ -118,10 +119,7 @@ class Module:
 
     @cached_property
     def lower(self) -> list[Sparse]:
-        """(P,) sparse f_alpha of every positive root: e_alpha = [e_i, e_beta] / |N| for the first i that leads down to a root beta.
-
-        N^2 = q (p + 1) (beta, beta) / 2 for the string alpha_i - p beta, ..., alpha_i + q beta (Helgason 1978, Ch. III, Sec. 5).
-        """
+        """(P,) sparse f_alpha of every positive root, e_alpha = [e_i, e_beta] / N by `RootSystem.chains`."""
         found = list(self.simple)
         for i, beta, n in self.system.chains:
             f = self.simple[i]
@@ -129,23 +127,9 @@ class Module:
         return found
 
     @cached_property
-    def mirror(self) -> Sparse:
-        if self.system.dual(self.label) != self.label:
-            raise ValueError(f"{self.system.type} {self.label} is not self-dual")
-        # T f_alpha = -e_alpha T, summed over the roots with sum f_alpha e_alpha = constant.
-        found = scipy.sparse.lil_array((self.dim, self.dim))
-        found[self.dim - 1, 0] = 1.0
-        table = Sparse(found)
-        raising = [f.T.tocsr() for f in self.lower]
-        values = self.casimir(self.weights) / (2 * self.system.determinant)
-        for level in range(1, int(self.depths[-1]) + 1):
-            here = np.flatnonzero(self.depths == level)
-            columns = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in here])
-            scale = np.zeros(self.dim)
-            scale[columns] = np.repeat(1 / values[here], self.counts[here])
-            keep = Sparse(scipy.sparse.diags_array(scale))
-            table = table - sum((e @ table @ (e @ keep) for e in raising), start=Sparse((self.dim, self.dim)))
-        return clean(table)
+    def dense(self) -> tuple[list[Array], list[Array]]:
+        """`simple` and `reflections` as dense arrays."""
+        return [f.toarray() for f in self.simple], [s.toarray() for s in self.reflections]
 
     @cached_property
     def reflections(self) -> list[Sparse]:
@@ -153,23 +137,33 @@ class Module:
         return [self._reflection(i) for i in range(self.system.rank)]
 
     def _reflection(self, i: int) -> Sparse:
-        turn = (self.simple[i].T - self.simple[i]).tocsr() * (np.pi / np.sqrt(2.0 * self.system.norms[i]))
-        strings: dict[int, list[tuple[int, ...]]] = {}
-        for mu in np.flatnonzero(self.above[:, i] < 0):
-            parts = [mu]
-            while (low := self.index.get(tuple((self.weights[parts[-1]] - self.system.cartan[i]).tolist()))) is not None:
-                parts.append(low)
-            rows = tuple(np.concatenate([np.arange(self.offsets[p], self.offsets[p + 1]) for p in parts]).tolist())
-            strings.setdefault(len(rows), []).append(rows)
-        rows_, columns, values = [], [], []
-        for members in strings.values():
-            where = np.array(members)
-            block = np.stack([turn[w][:, w].toarray() for w in where])
-            rows_.append(np.broadcast_to(where[:, :, None], block.shape).ravel())
+        # Number the alpha_i strings, and the places inside each.
+        string, place = np.zeros(self.dim, dtype=np.int64), np.zeros(self.dim, dtype=np.int64)
+        sizes: list[int] = []
+        for mu in np.flatnonzero(self.above[:, i] < 0).tolist():
+            size, weight = 0, self.weights[mu]
+            while (found := self.index.get(tuple(weight.tolist()))) is not None:
+                here = slice(self.offsets[found], self.offsets[found + 1])
+                string[here], place[here] = len(sizes), np.arange(size, size + self.counts[found])
+                size, weight = size + int(self.counts[found]), weight - self.system.cartan[i]
+            sizes.append(size)
+        order = np.lexsort((place, string))
+        start = np.concatenate([[0], np.cumsum(sizes)])
+        turn = (self.simple[i].T - self.simple[i]).tocoo() * (np.pi / np.sqrt(2.0 * self.system.norms[i]))
+        rows, columns, values = [], [], []
+        for size in sorted(set(sizes)):
+            members = np.flatnonzero(np.array(sizes) == size)
+            number = np.full(len(sizes), -1)
+            number[members] = np.arange(len(members))
+            block = np.zeros((len(members), size, size))
+            mine = number[string[turn.row]] >= 0
+            block[number[string[turn.row[mine]]], place[turn.row[mine]], place[turn.col[mine]]] = turn.data[mine]
+            where = order[start[members][:, None] + np.arange(size)]
+            rows.append(np.broadcast_to(where[:, :, None], block.shape).ravel())
             columns.append(np.broadcast_to(where[:, None, :], block.shape).ravel())
             values.append(exponential(block).ravel())
-        place = np.concatenate(rows_), np.concatenate(columns)
-        return clean(Sparse((np.concatenate(values), place), shape=(self.dim, self.dim)))
+        table = Sparse((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=2 * (self.dim,))
+        return clean(table)
 
 
 @cache
@@ -184,7 +178,8 @@ def _mixed(type_: str) -> tuple[dict[tuple[int, int], tuple[int, float]], dict[t
     system = root_system(type_)
     f = np.array([x.toarray() for x in module(type_, next(islice(system.labels(), 1, None))).lower])
     place = {tuple(r): d for d, r in enumerate(system.roots.tolist())}
-    lower, raised = {}, {}
+    lower: dict[tuple[int, int], tuple[int, float]] = {}
+    raised: dict[tuple[int, int], tuple[int, float]] = {}
     for a, b in np.ndindex(len(f), len(f)):
         bracket = f[a].T @ f[b] - f[b] @ f[a].T
         for table, sign in ((lower, 1), (raised, -1)):
@@ -216,9 +211,11 @@ def root_of(gram: Array, rank: int) -> Array:
     return (left @ right * scale) @ basis.T
 
 
-def clean(matrix: Sparse, cut: float = 1e-13) -> Sparse:
-    """Without the entries that are zero but for rounding."""
+def clean(matrix: Any) -> Any:
+    """A matrix, dense or sparse, without the entries that are zero but for rounding."""
+    if isinstance(matrix, np.ndarray):
+        return np.where(np.abs(matrix) < 1e-13, 0.0, matrix)
     out = matrix.copy().tocsr()
-    out.data[np.abs(out.data) < cut] = 0.0
+    out.data[np.abs(out.data) < 1e-13] = 0.0
     out.eliminate_zeros()
     return out

@@ -52,7 +52,7 @@ class RootSystem:
         self.root_weights = self.roots @ self.cartan
 
     def _positive_roots(self) -> Integers:
-        """Root strings: beta + alpha_i is a root where the string through beta, r down and r - <beta, alpha_i^vee> up, goes on."""
+        """By root strings: p down from beta along alpha_i, and q = p - <beta, alpha_i^vee> up."""
         one = np.eye(self.rank, dtype=np.int64)
         found = {tuple(e) for e in one.tolist()}
         layer, layers = one, [one]
@@ -218,7 +218,7 @@ class RootSystem:
         first = (0,) * self.rank
         heap, seen = [(1, first)], {first}
         while True:
-            dim, negative = heappop(heap)
+            _, negative = heappop(heap)
             label = tuple(-x for x in negative)
             yield label
             for i in range(self.rank):  # the dimension grows in every label, so nothing smaller comes later
@@ -235,16 +235,16 @@ class RootSystem:
 
     def check(self, label: Iterable[int] | str) -> Weight:
         """A tuple of Dynkin labels from a tuple or a string such as "(1,0)"; ValueError where it is none."""
-        parts = label.strip().removeprefix("(").removesuffix(")").split(",") if isinstance(label, str) else list(label)
-        if isinstance(label, str) and re.fullmatch(r"\(?(\s*\d+\s*,?)+\)?", label.strip()):
-            parts = [int(x) for x in parts if x.strip()]
+        parts: list[object] = list(label)
+        if isinstance(label, str) and re.fullmatch(r"\(\s*\d+\s*(,\s*\d+\s*)*\)", label.strip()):
+            parts = [int(x) for x in re.findall(r"\d+", label)]
         good = all(isinstance(x, int | np.integer) and not isinstance(x, bool) and x >= 0 for x in parts)
         if not good or len(parts) != self.rank:
             raise ValueError(
                 f"{self.type} has no irrep {label!r}: labels are {self.rank} Dynkin labels, whole numbers >= 0, such as "
                 f"{_text((1, *[0] * (self.rank - 1)))}"
             )
-        return tuple(int(x) for x in parts)
+        return tuple(int(x) for x in parts)  # type: ignore[call-overload]
 
 
 @cache
