@@ -1,6 +1,7 @@
 """Groups, irreps and Clebsch-Gordan tensors, in numpy. The only folder that knows which group it is; loads no torch."""
 
 from eqlib.groups.element import Element
+from eqlib.groups.finite import Finite, Icosahedral, Octahedral, Symmetric
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import CG, copies, intertwiners
 from eqlib.groups.lorentz import SL2C, Lorentz
@@ -20,10 +21,14 @@ __all__ = [
     "Dihedral",
     "Element",
     "Embedding",
+    "Finite",
     "Group",
+    "Icosahedral",
     "Irrep",
     "Lorentz",
+    "Octahedral",
     "Rep",
+    "Symmetric",
     "copies",
     "embed",
     "intertwiners",

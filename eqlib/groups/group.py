@@ -100,7 +100,7 @@ class Group(ABC):
         """Basis of End(a), (endo, d, d): the identity, then complex structures (squares -1). Default: solved."""
         from eqlib.groups.intertwiners import endomorphisms
 
-        return endomorphisms(a.generators, a.discrete)
+        return endomorphisms(*a.constraints)
 
     def coordinate_map(self) -> Array:
         """Orthogonal Q with: irrep components = Q x."""
@@ -150,6 +150,11 @@ class Group(ABC):
             faithful = next(a for a in self.irreps() if np.abs(a.generators).max(axis=(1, 2)).all())
             boosts = np.abs(faithful.generators + faithful.generators.swapaxes(1, 2)).max(axis=(1, 2)) > 1e-9
         return boosts
+
+    @property
+    def generating_components(self) -> Sequence[int]:
+        """Components whose representatives generate those of all: what an equation has to hold for. Default: every one."""
+        return range(self.components)
 
     @cached_property
     def component_inverses(self) -> NDArray[np.int64]:
@@ -332,6 +337,11 @@ class Irrep:
     def discrete(self) -> Array:
         """(components, d, d) one matrix for each component, identity first."""
         return self._matrices[1]
+
+    @property
+    def constraints(self) -> tuple[Array, Array]:
+        """`generators`, and the matrices of `group.generating_components`: what commutes with these commutes with all."""
+        return self.generators, self.discrete[list(self.group.generating_components)]
 
     @property
     def dim(self) -> int:

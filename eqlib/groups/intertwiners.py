@@ -119,8 +119,10 @@ def clebsch_gordan(a: Irrep, b: Irrep, c: Irrep) -> CG:
         return CG(shape, np.zeros((0, 4), dtype=np.int64), np.zeros(0), 0.0)
     rows = group.clebsch_gordan_span(a, b, c)
     if rows is None:
-        product = tuple(_product(x, y, alg) for x, y, alg in zip(_both(a), _both(b), (True, False), strict=True))
-        maps = intertwiners((product[0], product[1]), _both(c))
+        product = tuple(
+            _product(x, y, alg) for x, y, alg in zip(a.constraints, b.constraints, (True, False), strict=True)
+        )
+        maps = intertwiners((product[0], product[1]), c.constraints)
         rows = np.moveaxis(maps.reshape(-1, c.dim, a.dim, b.dim), 1, 3)
     rows = rows.reshape(len(rows), -1)
     if len(rows) > 1 or expected > 1:
@@ -158,10 +160,6 @@ def copies(maps: Array, endo: Array) -> Array:
     return np.array(chosen).reshape(-1, maps.shape[1], d)
 
 
-def _both(a: Irrep) -> tuple[Array, Array]:
-    return a.generators, a.discrete
-
-
 def _product(x: Array, y: Array, algebra: bool) -> Array:
     """Matrices of a (x) b: x (x) y for group elements, x (x) 1 + 1 (x) y for generators."""
     dx, dy = x.shape[-1], y.shape[-1]
@@ -189,7 +187,7 @@ def _residual(tensors: Array, a: Irrep, b: Irrep, c: Irrep) -> float:
         moved += np.einsum("kijm,jl->kilm", tensors, y, optimize=True)
         moved -= np.einsum("kijm,nm->kijn", tensors, z, optimize=True)
         worst = max(worst, np.abs(moved).max() / max(1.0, np.abs(x).max(), np.abs(y).max(), np.abs(z).max()))
-    for x, y, z in list(zip(a.discrete, b.discrete, c.discrete, strict=True))[1:]:
+    for x, y, z in zip(a.constraints[1], b.constraints[1], c.constraints[1], strict=True):
         moved = np.einsum("kijm,il,jp,mn->klpn", tensors, x, y, z, optimize=True)
         worst = max(worst, np.abs(moved - tensors).max())
     return float(worst)

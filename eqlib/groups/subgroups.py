@@ -24,9 +24,10 @@ class Embedding:
     algebra: Array
     components: Element
 
-    def matrices(self, a: Irrep) -> tuple[Array, Array]:
-        """Generators (H.dim, d, d) and discrete matrices (H.components, d, d) of an irrep of G, seen from H."""
-        return np.einsum("ha,aij->hij", self.algebra, a.generators), a(self.components)
+    def matrices(self, a: Irrep, sub: Group) -> tuple[Array, Array]:
+        """Generators (H.dim, d, d) and matrices of H's generating components (n, d, d), of an irrep of G, seen from H."""
+        chosen = self.components[list(sub.generating_components)]
+        return np.einsum("ha,aij->hij", self.algebra, a.generators), a(chosen)
 
 
 def embed(sub: Group, group: Group) -> Embedding:
@@ -60,7 +61,7 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
     blocks: list[tuple[int, Irrep]] = []
     columns = [np.zeros((rep.dim, 0))]
     for (mul, a), where in zip(rep.blocks, rep.slices, strict=True):
-        small, q = _restrict_irrep(inside.matrices(a), sub)
+        small, q = decompose(inside.matrices(a, sub), sub)
         for copy in range(mul):
             column = np.zeros((rep.dim, a.dim))
             column[where.start + copy * a.dim : where.start + (copy + 1) * a.dim] = q
@@ -69,8 +70,8 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
     return Rep(sub, tuple(blocks)), np.concatenate(columns, axis=1)
 
 
-def _restrict_irrep(matrices: tuple[Array, Array], sub: Group) -> tuple[list[tuple[int, Irrep]], Array]:
-    """Irreps of `sub` in a rep given by its matrices, and the orthogonal basis in which they stand."""
+def decompose(matrices: tuple[Array, Array], sub: Group) -> tuple[list[tuple[int, Irrep]], Array]:
+    """Irreps of `sub` in a rep given by matrices (as `Irrep.constraints`), and the orthogonal Q with rep = Q irreps Q^T."""
     dim = matrices[1].shape[-1]
     blocks, columns = [], []
     left = dim
@@ -81,7 +82,7 @@ def _restrict_irrep(matrices: tuple[Array, Array], sub: Group) -> tuple[list[tup
             raise ValueError(f"{left} of {dim} dimensions fit none of the first {tried} irreps of {sub}")
         if b.dim > left:
             continue
-        maps = intertwiners((b.generators, b.discrete), matrices)
+        maps = intertwiners(b.constraints, matrices)
         for q in copies(maps, b.endomorphisms):
             q = np.where(np.abs(q) < 1e-11, 0.0, q)
             blocks.append((1, b))
