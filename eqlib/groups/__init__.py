@@ -6,9 +6,10 @@ from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import CG, copies, intertwiners
 from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral
+from eqlib.groups.product import Product
 from eqlib.groups.rep import Rep
 from eqlib.groups.spatial import O3, SO3
-from eqlib.groups.subgroups import Embedding, embed, regular, restrict
+from eqlib.groups.subgroups import Embedding, embed, induce, induced_multiplicity, regular, restrict
 
 __all__ = [
     "CG",
@@ -27,10 +28,13 @@ __all__ = [
     "Irrep",
     "Lorentz",
     "Octahedral",
+    "Product",
     "Rep",
     "Symmetric",
     "copies",
     "embed",
+    "induce",
+    "induced_multiplicity",
     "intertwiners",
     "regular",
     "restrict",

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from eqlib.groups.closure import Index, close, tidy
-from eqlib.groups.element import Array
+from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import endomorphisms, intertwiners
 from eqlib.groups.planar import O2
@@ -55,6 +55,21 @@ class Finite(Group):
         # Rounded, so that the last bit of a cosine does not make another group.
         digest = hashlib.sha256(np.round(self.elements, 9).tobytes()).hexdigest()[:8]
         self.name = name or f"Finite(order {self.components}, {digest})"
+
+    def find(self, elements: ArrayLike) -> Element:
+        """The elements given by permutations (n, k) or matrices (n, v, v), or by one of them. ValueError for others."""
+        given = np.asarray(elements)
+        if given.ndim == self.elements.ndim - 1:
+            given = given[None]
+        if given.shape[1:] != self.elements.shape[1:]:
+            raise ValueError(f"elements of {self} have shape {self.elements.shape[1:]}, got {given.shape[1:]}")
+        index = []
+        for x in given:
+            distance = np.abs(self.elements - x).reshape(self.components, -1).max(axis=1)
+            index.append(int(distance.argmin()))
+            if distance[index[-1]] > 1e-6:
+                raise ValueError(f"{x.tolist()} is no element of {self}")
+        return self.element(np.zeros((len(index), 0)), index)
 
     @cached_property
     def table(self) -> Index:

@@ -167,6 +167,32 @@ class Group(ABC):
                 break
         return remaining.argmax(axis=1)
 
+    @cached_property
+    def faithful(self) -> list[Irrep]:
+        """The first irreps that together tell all components apart and on which no generator is zero."""
+        found: list[Irrep] = []
+        for a, _ in zip(self.irreps(), range(500), strict=False):
+            found.append(a)
+            flat = np.concatenate([b.discrete.reshape(self.components, -1) for b in found], axis=1)
+            algebra = np.concatenate([b.generators.reshape(self.dim, b.dim**2) for b in found], axis=1)
+            apart = len(np.unique(flat.round(6), axis=0)) == self.components
+            if apart and (self.dim == 0 or np.linalg.matrix_rank(algebra) == self.dim):
+                return found
+        raise ValueError(f"the first {len(found)} irreps of {self} do not tell its elements apart")
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """(components, components) index of the product of two components' representatives, which must be a group."""
+        own = np.concatenate([a.discrete.reshape(self.components, -1) for a in self.faithful], axis=1)
+        found = []
+        for i in range(self.components):
+            moved = np.concatenate([(a.discrete[i] @ a.discrete).reshape(len(own), -1) for a in self.faithful], axis=1)
+            distance = np.abs(moved[:, None] - own).max(axis=2)
+            if distance.min(axis=1).max() > 1e-9:
+                raise ValueError(f"the representatives of {self}'s components are not closed under products")
+            found.append(distance.argmin(axis=1))
+        return np.array(found)
+
     def irrep(self, label: str | Irrep) -> Irrep:
         """The irrep with this label; ValueError names a bad label and shows the grammar."""
         if isinstance(label, Irrep):
