@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from eqlib.groups.closure import tidy
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import canonical, span
@@ -118,7 +119,7 @@ class Product(Group):
         second = [np.kron(np.eye(a.dim), x) for x in b.generators]
         generators = np.array(first + second).reshape(self.dim, len(e), len(e))
         discrete = np.array([np.kron(x, y) for x in a.discrete for y in b.discrete])
-        return _clean(e.T @ generators @ e), _clean(e.T @ discrete @ e)
+        return tidy(e.T @ generators @ e), tidy(e.T @ discrete @ e)
 
     def endomorphism_basis(self, a: Irrep) -> Array:
         left, right, primed = self._pair(a.label)
@@ -130,7 +131,7 @@ class Product(Group):
             maps = [np.kron(x, np.eye(right.dim)) for x in left.endomorphisms]
         else:
             maps = [np.kron(np.eye(left.dim), x) for x in right.endomorphisms]
-        return _clean(e.T @ np.array(maps) @ e)
+        return tidy(e.T @ np.array(maps) @ e)
 
     # Products --------------------------------------------------------------------------------------------------------
 
@@ -212,15 +213,16 @@ class Product(Group):
 
     def element_of(self, matrices: Array) -> Element:
         """See `Group.element_of`; where one factor acts on no coordinates, the element with its identity."""
-        result, start = self.identity(len(matrices)), 0
+        ends = np.cumsum([0, *(self.factors[i].vector.dim for i in self._acting)]).tolist()
+        places = [slice(*pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
         outside = np.ones(matrices.shape[1:], dtype=bool)
-        for i in self._acting:
-            stop = start + self.factors[i].vector.dim
-            outside[start:stop, start:stop] = False
-            result = result * self.lift(i, self.factors[i].from_matrix(matrices[:, start:stop, start:stop]))
-            start = stop
+        for here in places:
+            outside[here, here] = False
         if (worst := np.abs(matrices[:, outside]).max(initial=0.0)) > 1e-6:
             raise ValueError(f"matrix is no element of {self}: it mixes the two factors' coordinates, by {worst:.2g}")
+        result = self.identity(len(matrices))
+        for i, here in zip(self._acting, places, strict=True):
+            result = result * self.lift(i, self.factors[i].from_matrix(matrices[:, here, here]))
         return result
 
     def lift(self, factor: int, g: Element) -> Element:
@@ -231,7 +233,3 @@ class Product(Group):
         before, after = (0, second.dim) if factor == 0 else (first.dim, 0)
         step = second.components if factor == 0 else 1
         return Element(self, tuple((c * step, np.pad(t, ((0, 0), (before, after)))) for c, t in g.factors))
-
-
-def _clean(x: Array) -> Array:
-    return np.where(np.abs(x) < 1e-13, 0.0, x)
