@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
-SAME = 1e-8  # products closer than this are one element
+SAME = 1e-10  # products closer than this are one element
 APART = 1e-4  # elements of a group of some thousand elements are further apart than this
 
 
@@ -44,6 +44,8 @@ def close(generators: Sequence[Any] | NDArray[Any], limit: int) -> Closure:
 
     Raises ValueError for generators that are neither, and where they make more than `limit` elements or do not close.
     """
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit must be an integer >= 1, got {limit!r}")
     found = [np.asarray(g) for g in generators]
     if not found:
         raise ValueError("generators are empty: give at least one permutation or matrix (the identity will do)")
@@ -77,10 +79,10 @@ def _matrices(found: list[NDArray[Any]]) -> list[NDArray[Any]]:
         sizes = np.abs(np.linalg.eigvals(g))
         if sizes.min() < 1e-9:
             raise ValueError(f"matrix {i} of the generators is not invertible: it has eigenvalue {sizes.min():.2g}")
-        if np.abs(sizes - 1).max() > 1e-6:
+        if (off := np.abs(sizes - 1).max()) > 1e-6:
             raise ValueError(
-                f"matrix {i} of the generators makes an infinite group: an eigenvalue has modulus "
-                f"{sizes[np.abs(sizes - 1).argmax()]:.6g}, in a finite group all have 1"
+                f"matrix {i} of the generators makes an infinite group, or is given to too few digits: the modulus of an "
+                f"eigenvalue differs from 1 by {off:.2g}"
             )
     return [tidy(g) for g in found]
 
