@@ -5,13 +5,13 @@ regular rep. For a generic r each of its eigenspaces is one real irrep, and an i
 (Serre, Linear representations of finite groups, Sec. 6.2 and 13.2).
 
 An eigenspace is known up to a rotation. `canonical_matrices` picks the basis that depends on the group and the order of its
-generators s_1, s_2, ... alone: adapted to the chain of subgroups <s_1>, <s_1, s_2>, ... by their class sums (for the
-symmetric group that gives Young's orthogonal form), and where that leaves a choice, to single elements.
+generators s_1, s_2, ... alone: eigenspaces of s_1 + s_1^-1, in each of them those of s_2 + s_2^-1, and so on. For the
+symmetric group that gives Young's orthogonal form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +42,12 @@ def inverses(table: Index) -> Index:
     return np.asarray((table == 0).argmax(axis=1))
 
 
-def conjugacy_classes(table: Index, members: Index | None = None) -> list[Index]:
-    """Classes of the group, or of the subgroup with these members, each ascending, by first element."""
-    inside = np.arange(len(table)) if members is None else members
-    inverse, found, seen = inverses(table)[inside], [], np.zeros(len(table), dtype=bool)
-    for x in inside:
+def conjugacy_classes(table: Index) -> list[Index]:
+    """Conjugacy classes, each ascending, ordered by their first element."""
+    inverse, found, seen = inverses(table), [], np.zeros(len(table), dtype=bool)
+    for x in range(len(table)):
         if not seen[x]:
-            found.append(np.unique(table[table[inside, x], inverse]))
+            found.append(np.unique(table[table[:, x], inverse]))
             seen[found[-1]] = True
     return found
 
@@ -79,7 +78,7 @@ def irreducible_spaces(table: Index) -> list[Space]:
 def canonical_matrices(space: Space, table: Index, closure: Closure) -> tuple[Array, Array]:
     """Orthogonal matrices (order, d, d) of every element, and the commuting algebra (endo, d, d), identity first."""
     raw = _expand(_restricted(space.basis, table, closure.step[0]), closure)
-    blocks = _split(raw, _operators(raw, table, closure), space.endo)
+    blocks = _split(raw, [*closure.step[0], *range(len(table))], space.endo)
     first = blocks[0] @ _first_basis(np.einsum("ai,nab,bj->nij", blocks[0], raw, blocks[0], optimize=True))
     columns = [first]
     for block in blocks[1:]:
@@ -125,33 +124,13 @@ def _expand(letters: Array, closure: Closure) -> Array:
     return matrices
 
 
-def _operators(matrices: Array, table: Index, closure: Closure) -> Iterator[Array]:
-    """Symmetric matrices in whose eigenspaces the basis lies: class sums along the chain, then single elements."""
-    for i in range(closure.step.shape[1]):
-        members = _subgroup(closure.step[:, : i + 1])
-        for c in conjugacy_classes(table, members):
-            yield matrices[c].mean(axis=0)
-    yield from matrices[closure.step[0]]
-    yield from matrices
-
-
-def _subgroup(step: Index) -> Index:
-    """Elements reached from the identity by the given generators."""
-    seen = np.zeros(len(step), dtype=bool)
-    new = np.array([0])
-    while len(new):
-        seen[new] = True
-        reached = np.unique(step[new])
-        new = reached[~seen[reached]]
-    return np.flatnonzero(seen)
-
-
-def _split(matrices: Array, operators: Iterable[Array], endo: int) -> list[Array]:
-    """Orthonormal bases (d, endo) of joint eigenspaces, larger eigenvalues first."""
+def _split(matrices: Array, elements: Iterable[int], endo: int) -> list[Array]:
+    """Orthonormal bases (d, endo) of eigenspaces of g + g^-1, one element g inside the other's, larger eigenvalues first."""
     blocks = [np.eye(matrices.shape[-1])]
-    for x in operators:
+    for g in elements:
         if all(b.shape[1] == endo for b in blocks):
             break
+        x = matrices[g]
         new: list[Array] = []
         for b in blocks:
             values, vectors = np.linalg.eigh(b.T @ (x + x.T) @ b)

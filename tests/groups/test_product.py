@@ -97,6 +97,15 @@ def test_the_endless_list_reaches_every_irrep(group):
         assert (f"({a.label})*({b.label})'" in seen) == (a.endo == b.endo == 2)
 
 
+@pytest.mark.parametrize(("label", "sign"), [("(2)*(3)", 1), ("(2)*(3)'", -1)])
+def test_the_prime_means_the_conjugate_of_the_second(label, sign):
+    """Charges (m, n) and (m, -n): i of both is one i in the first, opposite in the second."""
+    a = Product(groups.SO2(), groups.SO2()).irrep(label)
+    first, second = a.generators
+    assert np.abs(first).max() == 2
+    assert np.abs(first / 2 - sign * second / 3).max() < 1e-15
+
+
 @pytest.mark.parametrize("group", ALL, ids=str)
 def test_elements_are_pairs(group):
     """A lifted element acts as its factor does, lifts of the two factors commute."""
