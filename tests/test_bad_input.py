@@ -109,6 +109,111 @@ TABLE = {
         lambda: groups.restrict(O3.rep("1o"), O2),
         "O2 acts on 2 coordinates and O3 on 3: give the embedding",
     ),
+    "no generators": (lambda: groups.Finite([]), "generators are empty: give at least one permutation or matrix"),
+    "a generator that grows": (
+        lambda: groups.Finite([[[0, -2], [2, 0]]]),
+        "matrix 0 of the generators makes an infinite group",
+    ),
+    "no limit": (lambda: groups.Finite([[1, 0]], limit=0), "limit must be an integer >= 1, got 0"),
+    "not a permutation": (
+        lambda: groups.Finite([[1, 2, 0], [0, 0, 2]]),
+        "a permutation of 3 points holds each of 0 ... 2 once, got [0, 0, 2]",
+    ),
+    "a permutation counted from one": (lambda: groups.Finite([[1, 2, 3]]), "holds each of 0 ... 2 once, got [1, 2, 3]"),
+    "permutations of two lengths": (
+        lambda: groups.Finite([[1, 0], [1, 2, 0]]),
+        "permutations of one length or square matrices of one size, got shapes (2,), (3,)",
+    ),
+    "a permutation and a matrix": (lambda: groups.Finite([[1, 0], np.eye(2)]), "got shapes (2,), (2, 2)"),
+    "matrices that are not square": (lambda: groups.Finite([np.ones((2, 3))]), "must be square and hold numbers"),
+    "permutations that make too much": (
+        lambda: groups.Finite([[1, 2, 3, 4, 5, 6, 0], [1, 0, 2, 3, 4, 5, 6]]),
+        "generators make more than limit=2000 elements: raise the limit if the group is meant to be larger",
+    ),
+    "matrices that do not close": (
+        lambda: groups.Finite([[[1, 1], [0, 1]]], limit=100),
+        "generators make more than limit=100 elements",
+    ),
+    "two turns that do not close": (
+        lambda: groups.Finite([[[0, -1], [1, 0]], [[0, -1], [1, 1]]]),
+        "generators do not close: a product of them has trace",
+    ),
+    "a turn by one radian": (
+        lambda: groups.Finite([[[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]]]),
+        "generators do not close: two products of them differ by",
+    ),
+    "a third of a turn to four digits": (
+        lambda: groups.Finite([[[-0.5, -0.86603], [0.86603, -0.5]]]),
+        "or is given to too few digits: the modulus of an eigenvalue differs from 1 by 4e-06",
+    ),
+    "a third of a turn to eight digits": (
+        lambda: groups.Finite([[[-0.5, -0.86602540], [0.86602540, -0.5]]]),
+        "generators do not close: two products of them differ by 1e-08 only",
+    ),
+    "not invertible": (
+        lambda: groups.Finite([np.eye(2), np.ones((2, 2))]),
+        "matrix 1 of the generators is not invertible",
+    ),
+    "generators of NaN": (
+        lambda: groups.Finite([np.full((2, 2), np.nan)]),
+        "matrix 0 of the generators must be finite",
+    ),
+    "label of a finite group": (
+        lambda: groups.Symmetric(3).irrep("3a"),
+        "Symmetric(3) has no irrep '3a': labels are the dimension and a letter, here 1a, 1b, 2a",
+    ),
+    "harmonics of permutations": (
+        lambda: harmonics.rep(groups.Symmetric(3), 1),
+        "Symmetric(3) has no harmonics of its own",
+    ),
+    "coordinates of permutations": (lambda: groups.Symmetric(3).vector, "Symmetric(3) acts on no coordinates"),
+    "S_7": (lambda: groups.Symmetric(7), "Symmetric(n) takes an integer n from 1 to 6, got 7"),
+    "a permutation that is not in the group": (
+        lambda: groups.Finite([[1, 2, 0]], name="C3").find([1, 0, 2]),
+        "[1, 0, 2] is no element of C3",
+    ),
+    "a permutation of another length": (
+        lambda: groups.Symmetric(3).find([1, 0]),
+        "elements of Symmetric(3) have shape (3,), got (2,)",
+    ),
+    "a product of no groups": (lambda: groups.Product(O3, 3), "Product(G, H) takes two groups, got O3 and 3"),
+    "label of a product": (
+        lambda: groups.Product(O3, O2).irrep("1o*1"),
+        "labels are (a)*(b) for a of O3 and b of O2, such as (0e)*(0e)",
+    ),
+    "label of a product's factor": (lambda: groups.Product(O3, O2).irrep("(1o)*(1o)"), "O2 has no irrep '1o'"),
+    "a prime where nothing splits": (
+        lambda: groups.Product(O3, O2).irrep("(1o)*(1)'"),
+        "primed only where both are of complex type",
+    ),
+    "an element lifted from another factor": (
+        lambda: groups.Product(O3, O2).lift(1, O3.identity()),
+        "lift(1, g) takes an element of O2, got one of O3",
+    ),
+    "induction of infinite index": (
+        lambda: groups.induce(groups.Octahedral().rep("1a"), O3),
+        "Octahedral has no finite index in O3: their dimensions are 0 and 3",
+    ),
+    "induction from a covering group": (
+        lambda: groups.induce(groups.SL2C().rep("(1,0)"), LORENTZ),
+        "4 of 4 dimensions fit none of the first",
+    ),
+    "induction from what is no subgroup": (
+        lambda: groups.induce(
+            groups.Symmetric(3).rep("1a"),
+            groups.Symmetric(3),
+            groups.Embedding(np.zeros((0, 0)), groups.Symmetric(3).identity(6)),
+        ),
+        "takes two components of Symmetric(3) to one of Symmetric(3)",
+    ),
+    "multiplicity in a group that is not compact": (
+        lambda: groups.induced_multiplicity(LORENTZ.rep("(1,1)"), groups.Lorentz(parity=True).irrep("(1,1)")),
+        "rep must be of a compact group, got Lorentz",
+    ),
+    "multiplicity of a label": (
+        lambda: groups.induced_multiplicity(SO3.rep("1"), "1o"),
+        "irrep must be an Irrep of the larger group, such as G.irrep(label), got '1o'",
+    ),
     "C_0": (lambda: groups.Cyclic(0), "Cyclic(n) takes an integer n >= 1, got 0"),
     "odd irreps from vectors": (
         lambda: harmonics.path(groups.SL2C().irrep("(1,0)")),

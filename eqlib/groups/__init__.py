@@ -2,14 +2,16 @@
 
 from eqlib.groups import weights
 from eqlib.groups.element import Element
+from eqlib.groups.finite import Finite, Icosahedral, Octahedral, Symmetric
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import CG, copies, intertwiners
 from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral
+from eqlib.groups.product import Product
 from eqlib.groups.rep import Rep
 from eqlib.groups.simple import E6, E7, E8, F4, G2, SU, Simple, Sp, Spin
 from eqlib.groups.spatial import O3, SO3
-from eqlib.groups.subgroups import Embedding, embed, regular, restrict
+from eqlib.groups.subgroups import Embedding, embed, induce, induced_multiplicity, regular, restrict
 
 __all__ = [
     "CG",
@@ -28,15 +30,22 @@ __all__ = [
     "Dihedral",
     "Element",
     "Embedding",
+    "Finite",
     "Group",
+    "Icosahedral",
     "Irrep",
     "Lorentz",
+    "Octahedral",
+    "Product",
     "Rep",
     "Simple",
     "Sp",
     "Spin",
+    "Symmetric",
     "copies",
     "embed",
+    "induce",
+    "induced_multiplicity",
     "intertwiners",
     "regular",
     "restrict",

@@ -102,7 +102,7 @@ class Group(ABC):
         """Basis of End(a), (endo, d, d): the identity, then complex structures (squares -1). Default: solved."""
         from eqlib.groups.intertwiners import endomorphisms
 
-        return endomorphisms(a.generators, a.discrete)
+        return endomorphisms(*a.constraints)
 
     def coordinate_map(self) -> Array:
         """Orthogonal Q with: irrep components = Q x."""
@@ -171,6 +171,11 @@ class Group(ABC):
             boosts = np.abs(faithful.generators + faithful.generators.swapaxes(1, 2)).max(axis=(1, 2)) > 1e-9
         return boosts
 
+    @property
+    def generating_components(self) -> Sequence[int]:
+        """Components whose representatives generate those of all: what an equation has to hold for. Default: all but the identity's."""
+        return range(1, self.components)
+
     @cached_property
     def component_inverses(self) -> NDArray[np.int64]:
         """(components,) index of the inverse of each component's representative."""
@@ -181,6 +186,32 @@ class Group(ABC):
             if (remaining.sum(axis=1) == 1).all():
                 break
         return remaining.argmax(axis=1)
+
+    @cached_property
+    def faithful(self) -> list[Irrep]:
+        """The first irreps that together tell all components apart and on which no generator is zero."""
+        found: list[Irrep] = []
+        for a, _ in zip(self.irreps(), range(500), strict=False):
+            found.append(a)
+            flat = np.concatenate([b.discrete.reshape(self.components, -1) for b in found], axis=1)
+            algebra = np.concatenate([b.generators.reshape(self.dim, b.dim**2) for b in found], axis=1)
+            apart = len(np.unique(flat.round(6), axis=0)) == self.components
+            if apart and (self.dim == 0 or np.linalg.matrix_rank(algebra) == self.dim):
+                return found
+        raise ValueError(f"the first {len(found)} irreps of {self} do not tell its elements apart")
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """(components, components) index of the product of two components' representatives, which must be a group."""
+        own = np.concatenate([a.discrete.reshape(self.components, -1) for a in self.faithful], axis=1)
+        found = []
+        for i in range(self.components):
+            moved = np.concatenate([(a.discrete[i] @ a.discrete).reshape(len(own), -1) for a in self.faithful], axis=1)
+            distance = np.abs(moved[:, None] - own).max(axis=2)
+            if distance.min(axis=1).max() > 1e-9:
+                raise ValueError(f"the representatives of {self}'s components are not closed under products")
+            found.append(distance.argmin(axis=1))
+        return np.array(found)
 
     def irrep(self, label: str | Irrep) -> Irrep:
         """The irrep with this label; ValueError names a bad label and shows the grammar."""
@@ -352,6 +383,11 @@ class Irrep:
     def discrete(self) -> Array:
         """(components, d, d) one matrix for each component, identity first."""
         return np.eye(self.dim)[None] if self.group.components == 1 else self._matrices[1]
+
+    @property
+    def constraints(self) -> tuple[Array, Array]:
+        """Generators `group.generating` and matrices `group.generating_components`: what commutes with these commutes with all."""
+        return self.generators[list(self.group.generating)], self.discrete[list(self.group.generating_components)]
 
     @cached_property
     def dim(self) -> int:

@@ -131,8 +131,10 @@ def clebsch_gordan(a: Irrep, b: Irrep, c: Irrep) -> CG:
         return CG(shape, np.zeros((0, 4), dtype=np.int64), np.zeros(0), 0.0)
     found = group.clebsch_gordan_span(a, b, c)
     if found is None:
-        product = tuple(_product(x, y, alg) for x, y, alg in zip(_both(a), _both(b), (True, False), strict=True))
-        maps = intertwiners((product[0], product[1]), _both(c))
+        product = tuple(
+            _product(x, y, alg) for x, y, alg in zip(a.constraints, b.constraints, (True, False), strict=True)
+        )
+        maps = intertwiners((product[0], product[1]), c.constraints)
         found = np.moveaxis(maps.reshape(-1, c.dim, a.dim, b.dim), 1, 3)
     # Everything below works on the positions where some row is not zero, flat and ascending.
     if isinstance(found, np.ndarray):
@@ -174,10 +176,6 @@ def copies(maps: Array, endo: Array) -> Array:
         taken = span(np.array([(p @ e).ravel() for p in chosen for e in endo]))
         left = left - left @ taken.T @ taken
     return np.array(chosen).reshape(-1, maps.shape[1], d)
-
-
-def _both(a: Irrep) -> tuple[Array, Array]:
-    return a.generators, a.discrete
 
 
 def _product(x: Array, y: Array, algebra: bool) -> Array:
@@ -246,7 +244,7 @@ def _residual(cg: CG, a: Irrep, b: Irrep, c: Irrep) -> float:
             moved = moved - tensors @ scipy.sparse.kron(copies_, z.T)
             size = max(1.0, *(np.abs(m.data).max(initial=0.0) for m in (x, y, z)))
             worst = max(worst, np.abs(moved.data).max(initial=0.0) / size)
-    for n in range(1, a.group.components):
+    for n in a.group.generating_components:
         x, y, z = (v.discrete[n] for v in (a, b, c))
         moved = np.einsum("kijm,il,jp,mn->klpn", cg.dense(), x, y, z, optimize=True)
         worst = max(worst, np.abs(moved - cg.dense()).max())

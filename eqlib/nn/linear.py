@@ -98,7 +98,7 @@ class TensorProduct(Constants):
                     k = cg.shape[0]
                     if k == 0 or (depthwise and mul != u):
                         continue
-                    shape = () if weights is None else (k, u, v) if depthwise else (k, u, v, mul)
+                    shape: tuple[int, ...] = () if weights is None else (k, u, v) if depthwise else (k, u, v, mul)
                     size = int(np.prod(shape)) if shape else 0
                     target, path = (len(self._paths) if weights is None else o), len(self._paths)
                     if pays(cg) and (weights is not None or c.endo == 1):
