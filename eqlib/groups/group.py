@@ -173,7 +173,7 @@ class Group(ABC):
 
     @property
     def generating_components(self) -> Sequence[int]:
-        """Components whose representatives generate those of all: what an equation has to hold for. Default: all but the identity's."""
+        """Components whose representatives generate those of all. Default: all but the identity's."""
         return range(1, self.components)
 
     @cached_property
@@ -386,7 +386,7 @@ class Irrep:
 
     @property
     def constraints(self) -> tuple[Array, Array]:
-        """Generators `group.generating` and matrices `group.generating_components`: what commutes with these commutes with all."""
+        """The generators and the discrete matrices that generate all others: what commutes with these commutes with all."""
         return self.generators[list(self.group.generating)], self.discrete[list(self.group.generating_components)]
 
     @cached_property

@@ -27,9 +27,9 @@ class Embedding:
     components: Element
 
     def matrices(self, a: Irrep, sub: Group) -> tuple[Array, Array]:
-        """Generators (H.dim, d, d) and matrices of H's generating components (n, d, d), of an irrep of G, seen from H."""
+        """H's generating generators and components, (n, d, d) each, in an irrep of G."""
         chosen = self.components[list(sub.generating_components)]
-        return np.einsum("ha,aij->hij", self.algebra, a.generators), a(chosen)
+        return np.einsum("ha,aij->hij", self.algebra[list(sub.generating)], a.generators), a(chosen)
 
 
 def embed(sub: Group, group: Group) -> Embedding:

@@ -147,8 +147,8 @@ def test_k_is_the_number_of_intertwiners(group, irreps):
         one = np.eye(a.dim), np.eye(b.dim)
         (x, p), (y, q) = a.constraints, b.constraints
         algebra = np.array([np.kron(u, one[1]) + np.kron(one[0], v) for u, v in zip(x, y, strict=True)])
-        algebra = algebra.reshape(group.dim, a.dim * b.dim, a.dim * b.dim)
-        discrete = np.array([np.kron(u, v) for u, v in zip(p, q, strict=True)])
+        algebra = algebra.reshape(len(x), a.dim * b.dim, a.dim * b.dim)
+        discrete = np.array([np.kron(u, v) for u, v in zip(p, q, strict=True)]).reshape(len(p), *algebra.shape[1:])
         maps = groups.intertwiners((algebra, discrete), c.constraints)
         assert group.clebsch_gordan(a, b, c).shape[0] == len(maps), (a, b, c)
 
