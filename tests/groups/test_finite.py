@@ -122,6 +122,17 @@ def test_known_characters():
         assert np.abs(table - table.real.round()).max() < 1e-12
 
 
+def test_a_long_cycle_stays_exact():
+    """Five hundred turns by one generator: no drift, and the closed form's characters."""
+    group = Finite([np.roll(np.arange(500), 1)])
+    for label in ("1b", "2a", "2iy"):
+        d = group.irrep(label).discrete
+        assert np.abs(d @ d[1] - d[group.table[:, 1]]).max() < 1e-13
+        turns = round(500 * np.arccos(np.clip(d[1, 0, 0], -1, 1)) / (2 * np.pi))
+        angles = 2 * np.pi * (turns * np.arange(500) % 500) / 500
+        assert np.abs(np.trace(d, axis1=1, axis2=2) - d.shape[1] * np.cos(angles)).max() < 1e-13
+
+
 def partitions(n, top=None):
     if n == 0:
         return [[]]
