@@ -197,6 +197,17 @@ def test_matrices_do_not_depend_on_how_the_space_was_found(group):
         assert (one[1] == two[1]).all()
 
 
+def test_basis_is_pinned():
+    """These very numbers, for ever: stored weights depend on them."""
+    swap, other = groups.Symmetric(3).irrep("2a").discrete[[1, 2]]
+    assert swap.tolist() == [[1, 0], [0, -1]]
+    assert np.abs(other - [[-0.5, HALF], [HALF, 0.5]]).max() < 1e-14
+    assert np.abs(Q8_POINTS.irrep("4a").discrete[[1, 2]] - [I4, J4]).max() == 0
+    third, half = A4.irrep("3a").discrete[[1, 2]]
+    assert np.abs(third - np.block([[np.eye(1), np.zeros((1, 2))], [np.zeros((2, 1)), TURN]])).max() < 1e-14
+    assert np.abs(half - [[-1 / 3, 2 * np.sqrt(2) / 3, 0], [2 * np.sqrt(2) / 3, 1 / 3, 0], [0, 0, -1]]).max() < 1e-14
+
+
 def test_the_same_bits_twice_and_after_a_pickle():
     for make in (lambda: Finite([I4, J4]), lambda: Finite([[1, 2, 0, 3], [1, 0, 3, 2]]), groups.Icosahedral):
         one, two = make(), make()
