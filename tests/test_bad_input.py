@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, harmonics, kernels, nn, radial
+from eqlib import groups, harmonics, kernels, models, nn, radial
 
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
@@ -368,6 +368,35 @@ TABLE = {
             PAIR,
         ),
         "x must be time-like (x.x > 0) where normalize=True and mu = 0",
+    ),
+    "reps of two groups in a network": (
+        lambda: models.EquivariantMLP(REP, REP, IMAGE),
+        "one layer has one group, got rep_in of O3, rep_hidden of O3, rep_out of O2",
+    ),
+    "no layers": (lambda: models.EquivariantMLP(REP, REP, REP, layers=0), "layers must be an integer >= 1, got 0"),
+    "half a product": (
+        lambda: models.EquivariantMLP(REP, REP, REP, products=0.5),
+        "products must be an integer >= 1, got 0.5",
+    ),
+    "nothing hidden": (
+        lambda: models.EquivariantMLP(REP, O3.rep(""), REP),
+        "rep_hidden must have entries, got O3: ",
+    ),
+    "features of another length in a network": (
+        lambda: models.EquivariantMLP(REP, REP, REP)(torch.zeros(3, 4)),
+        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (3, 4)",
+    ),
+    "too few channels for every irrep": (
+        lambda: models.hidden_rep(REP, REP, 10),
+        "channels must be at least 4 x 5, the number of irreps times the largest dimension, got 10",
+    ),
+    "channels of no whole number": (
+        lambda: models.hidden_rep(REP, REP, 384.0),
+        "channels must be an integer, got 384.0",
+    ),
+    "reps of two groups for a hidden one": (
+        lambda: models.hidden_rep(REP, IMAGE, 384),
+        "one layer has one group, got rep_in of O3, rep_out of O2",
     ),
 }
 
