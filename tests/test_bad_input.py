@@ -10,6 +10,8 @@ O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
 IMAGE = O2.rep("0e")
 POINTS = nn.PointConv(REP, REP, 1, radial.Gaussians(2, 1.0))
+E8_LABEL = "(0,0,0,0,0,0,0,1)"
+TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 PAIR = torch.tensor([[0, 1], [1, 0]])
 SPACE_LIKE = torch.tensor([[1.0, 2.0, 0, 0]], dtype=torch.float64) @ torch.tensor(LORENTZ.coordinates.T)
 
@@ -108,6 +110,182 @@ TABLE = {
     "groups of other spaces": (
         lambda: groups.restrict(O3.rep("1o"), O2),
         "O2 acts on 2 coordinates and O3 on 3: give the embedding",
+    ),
+    "unknown simple type": (lambda: groups.Simple("H4"), "unknown simple type 'H4': there are A1.., B2.., C2.., D3.."),
+    "E9": (lambda: groups.weights.dimension("E9", (1,)), "unknown simple type 'E9'"),
+    "rank zero": (lambda: groups.Simple("A0"), "unknown simple type 'A0'"),
+    "type that is no string": (lambda: groups.Simple(8), "unknown simple type 8"),
+    "Spin(4)": (lambda: groups.Spin(4), "Spin(4) is not simple: it is SU(2) x SU(2)"),
+    "SU(1)": (lambda: groups.SU(1), "SU(n) takes a whole number n >= 2, got 1"),
+    "Sp(5)": (lambda: groups.Sp(5), "Sp(n) takes an even n, got 5"),
+    "too few Dynkin labels": (
+        lambda: groups.G2().irrep("(1)"),
+        "G2 has no irrep '(1)': labels are 2 Dynkin labels, whole numbers >= 0, such as (1,0)",
+    ),
+    "too many Dynkin labels": (lambda: groups.weights.dimension("A2", (1, 0, 0)), "A2 has no irrep (1, 0, 0)"),
+    "negative Dynkin label": (lambda: groups.weights.tensor_product("A2", (1, -1), (1, 0)), "no irrep (1, -1)"),
+    "fractional Dynkin label": (lambda: groups.weights.multiplicities("A2", (0.5, 1)), "no irrep (0.5, 1)"),
+    "Dynkin label in words": (lambda: groups.SU(3).irrep("8"), "A2 has no irrep '8'"),
+    "negative label in a string": (lambda: groups.SU(3).irrep("(-1,2)"), "A2 has no irrep '(-1,2)'"),
+    "invariants of a negative power": (
+        lambda: groups.weights.invariants("A2", (1, 1), -1),
+        "power must be a whole number",
+    ),
+    "coordinates of SU(3)": (lambda: groups.SU(3).vector, "A2 acts on no coordinates"),
+    "module too large": (lambda: groups.E8().irrep("(1,0,0,0,0,0,0,1)").generators, "up to dimension 60000"),
+    "dense tensor too large": (
+        lambda: groups.E8().clebsch_gordan(E8_LABEL, E8_LABEL, "(1,0,0,0,0,0,0,0)").dense(),
+        "takes 1.8 GiB, more than 1: use indices and values",
+    ),
+    "images that are no roots": (
+        lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1), (5, 1)]),
+        "(5, 1) is no root of G2",
+    ),
+    "images that are not simple": (
+        lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1), (3, 2)]),
+        "are not simple roots of A2 in G2",
+    ),
+    "images of the wrong number": (
+        lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1)]),
+        "must be 2 roots of G2",
+    ),
+    "generators that do not close": (
+        lambda: groups.from_generators(SO3.irrep("1").generators[:2]),
+        "generators do not close: [X_0, X_1] is 1 away from their span",
+    ),
+    "generators that depend on each other": (
+        lambda: groups.from_generators([TURN, 2 * TURN]),
+        "generators must be independent: 2 matrices span 1 dimensions",
+    ),
+    "generators of no compact group": (
+        lambda: groups.from_generators([[[0.0, 1], [0, 0]]]),
+        "no inner product is invariant",
+    ),
+    "generators that are not square": (
+        lambda: groups.from_generators(np.zeros((2, 2, 3))),
+        "generators must have shape",
+    ),
+    "an algebra of NaN": (lambda: groups.from_generators(np.full((1, 2, 2), np.nan)), "generators must be finite"),
+    "components without the identity": (
+        lambda: groups.from_generators([TURN], [np.diag([1.0, -1])]),
+        "discrete must begin with the identity",
+    ),
+    "component that moves the algebra": (
+        lambda: groups.from_generators([TURN], [np.eye(2), np.diag([1.0, 2])]),
+        "discrete matrix 1 does not map the Lie algebra onto itself",
+    ),
+    "component without its inverse": (
+        lambda: groups.from_generators([TURN], [np.eye(2), -0.5 * np.eye(2)]),
+        "the inverse of discrete matrix 1 is not among them",
+    ),
+    "representation too large to split": (
+        lambda: groups.from_generators(groups.SU(3).rep("4x(2,2)").generators()),
+        "dimension 108",
+    ),
+    "no generators": (lambda: groups.Finite([]), "generators are empty: give at least one permutation or matrix"),
+    "a generator that grows": (
+        lambda: groups.Finite([[[0, -2], [2, 0]]]),
+        "matrix 0 of the generators makes an infinite group",
+    ),
+    "no limit": (lambda: groups.Finite([[1, 0]], limit=0), "limit must be an integer >= 1, got 0"),
+    "not a permutation": (
+        lambda: groups.Finite([[1, 2, 0], [0, 0, 2]]),
+        "a permutation of 3 points holds each of 0 ... 2 once, got [0, 0, 2]",
+    ),
+    "a permutation counted from one": (lambda: groups.Finite([[1, 2, 3]]), "holds each of 0 ... 2 once, got [1, 2, 3]"),
+    "permutations of two lengths": (
+        lambda: groups.Finite([[1, 0], [1, 2, 0]]),
+        "permutations of one length or square matrices of one size, got shapes (2,), (3,)",
+    ),
+    "a permutation and a matrix": (lambda: groups.Finite([[1, 0], np.eye(2)]), "got shapes (2,), (2, 2)"),
+    "matrices that are not square": (lambda: groups.Finite([np.ones((2, 3))]), "must be square and hold numbers"),
+    "permutations that make too much": (
+        lambda: groups.Finite([[1, 2, 3, 4, 5, 6, 0], [1, 0, 2, 3, 4, 5, 6]]),
+        "generators make more than limit=2000 elements: raise the limit if the group is meant to be larger",
+    ),
+    "matrices that do not close": (
+        lambda: groups.Finite([[[1, 1], [0, 1]]], limit=100),
+        "generators make more than limit=100 elements",
+    ),
+    "two turns that do not close": (
+        lambda: groups.Finite([[[0, -1], [1, 0]], [[0, -1], [1, 1]]]),
+        "generators do not close: a product of them has trace",
+    ),
+    "a turn by one radian": (
+        lambda: groups.Finite([[[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]]]),
+        "generators do not close: two products of them differ by",
+    ),
+    "a third of a turn to four digits": (
+        lambda: groups.Finite([[[-0.5, -0.86603], [0.86603, -0.5]]]),
+        "or is given to too few digits: the modulus of an eigenvalue differs from 1 by 4e-06",
+    ),
+    "a third of a turn to eight digits": (
+        lambda: groups.Finite([[[-0.5, -0.86602540], [0.86602540, -0.5]]]),
+        "generators do not close: two products of them differ by 1e-08 only",
+    ),
+    "not invertible": (
+        lambda: groups.Finite([np.eye(2), np.ones((2, 2))]),
+        "matrix 1 of the generators is not invertible",
+    ),
+    "generators of NaN": (
+        lambda: groups.Finite([np.full((2, 2), np.nan)]),
+        "matrix 0 of the generators must be finite",
+    ),
+    "label of a finite group": (
+        lambda: groups.Symmetric(3).irrep("3a"),
+        "Symmetric(3) has no irrep '3a': labels are the dimension and a letter, here 1a, 1b, 2a",
+    ),
+    "harmonics of permutations": (
+        lambda: harmonics.rep(groups.Symmetric(3), 1),
+        "Symmetric(3) has no harmonics of its own",
+    ),
+    "coordinates of permutations": (lambda: groups.Symmetric(3).vector, "Symmetric(3) acts on no coordinates"),
+    "S_7": (lambda: groups.Symmetric(7), "Symmetric(n) takes an integer n from 1 to 6, got 7"),
+    "a permutation that is not in the group": (
+        lambda: groups.Finite([[1, 2, 0]], name="C3").find([1, 0, 2]),
+        "[1, 0, 2] is no element of C3",
+    ),
+    "a permutation of another length": (
+        lambda: groups.Symmetric(3).find([1, 0]),
+        "elements of Symmetric(3) have shape (3,), got (2,)",
+    ),
+    "a product of no groups": (lambda: groups.Product(O3, 3), "Product(G, H) takes two groups, got O3 and 3"),
+    "label of a product": (
+        lambda: groups.Product(O3, O2).irrep("1o*1"),
+        "labels are (a)*(b) for a of O3 and b of O2, such as (0e)*(0e)",
+    ),
+    "label of a product's factor": (lambda: groups.Product(O3, O2).irrep("(1o)*(1o)"), "O2 has no irrep '1o'"),
+    "a prime where nothing splits": (
+        lambda: groups.Product(O3, O2).irrep("(1o)*(1)'"),
+        "primed only where both are of complex type",
+    ),
+    "an element lifted from another factor": (
+        lambda: groups.Product(O3, O2).lift(1, O3.identity()),
+        "lift(1, g) takes an element of O2, got one of O3",
+    ),
+    "induction of infinite index": (
+        lambda: groups.induce(groups.Octahedral().rep("1a"), O3),
+        "Octahedral has no finite index in O3: their dimensions are 0 and 3",
+    ),
+    "induction from a covering group": (
+        lambda: groups.induce(groups.SL2C().rep("(1,0)"), LORENTZ),
+        "4 of 4 dimensions fit none of the first 52 irreps of Lorentz",  # soon, not after minutes
+    ),
+    "induction from what is no subgroup": (
+        lambda: groups.induce(
+            groups.Symmetric(3).rep("1a"),
+            groups.Symmetric(3),
+            groups.Embedding(np.zeros((0, 0)), groups.Symmetric(3).identity(6)),
+        ),
+        "takes two components of Symmetric(3) to one of Symmetric(3)",
+    ),
+    "multiplicity in a group that is not compact": (
+        lambda: groups.induced_multiplicity(LORENTZ.rep("(1,1)"), groups.Lorentz(parity=True).irrep("(1,1)")),
+        "rep must be of a compact group, got Lorentz",
+    ),
+    "multiplicity of a label": (
+        lambda: groups.induced_multiplicity(SO3.rep("1"), "1o"),
+        "irrep must be an Irrep of the larger group, such as G.irrep(label), got '1o'",
     ),
     "C_0": (lambda: groups.Cyclic(0), "Cyclic(n) takes an integer n >= 1, got 0"),
     "odd irreps from vectors": (

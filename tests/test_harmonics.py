@@ -23,6 +23,9 @@ ALL = [
     groups.Lorentz(),
     groups.Lorentz(parity=True),
     groups.SL2C(),
+    groups.Octahedral(True),
+    groups.Icosahedral(),
+    groups.Finite([[[0, 0, 1], [1, 0, 0], [0, 1, 0]]], name="C3 about (1, 1, 1)"),
 ]
 every_group = pytest.mark.parametrize("group", ALL, ids=[g.name for g in ALL])
 

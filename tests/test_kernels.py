@@ -46,6 +46,9 @@ CASES = [
     (groups.Lorentz(), "2x(0,0)+(1,1)+(2,0)", 3),
     (groups.Lorentz(parity=True), "(0,0)+(0,0)o+(1,1)+(1,1)o", 3),
     (groups.SL2C(), "(0,0)+2x(1,0)+(1,1)", 2),
+    (groups.Octahedral(True), "2x1a+1b+2a+3b", 4),
+    (groups.Icosahedral(), "2x1a+3a+3b+5a", 4),
+    (groups.Finite([[[0, 0, 1], [1, 0, 0], [0, 1, 0]]], name="C3 about (1, 1, 1)"), "2x1a+2a", 4),
 ]
 
 

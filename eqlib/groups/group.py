@@ -19,8 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from eqlib.groups.element import Array, Element, exponential
 
 if TYPE_CHECKING:
-    from eqlib.groups.intertwiners import CG
+    from eqlib.groups.intertwiners import CG, Compressed
     from eqlib.groups.rep import Rep
+
+DENSE = 1_000_000  # entries of all generators above which sparse ones are combined
 
 
 class Group(ABC):
@@ -80,8 +82,8 @@ class Group(ABC):
 
     # What may be supplied for speed; the defaults are derived --------------------------------------------------------
 
-    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array | None:
-        """A spanning set of Hom(a (x) b, c), (N, a.dim, b.dim, c.dim), in closed form; None asks for the solver."""
+    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array | Compressed | None:
+        """A spanning set of Hom(a (x) b, c), (N, a.dim, b.dim, c.dim), or (flat positions, (N, values there)); None: solve."""
         return None
 
     def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
@@ -100,11 +102,29 @@ class Group(ABC):
         """Basis of End(a), (endo, d, d): the identity, then complex structures (squares -1). Default: solved."""
         from eqlib.groups.intertwiners import endomorphisms
 
-        return endomorphisms(a.generators, a.discrete)
+        return endomorphisms(*a.constraints)
 
     def coordinate_map(self) -> Array:
         """Orthogonal Q with: irrep components = Q x."""
         return np.eye(self.vector.dim)
+
+    def dimension_of(self, label: str) -> int:
+        """Real dimension of an irrep, for those whose matrices would take long."""
+        return self.irrep(label)._matrices[1].shape[-1]
+
+    def endo_of(self, label: str) -> int:
+        """Real dimension of an irrep's commuting algebra."""
+        return len(self.irrep(label).endomorphisms)
+
+    def sparse(self, label: str, which: Sequence[int] | None = None) -> list[scipy.sparse.csr_array]:
+        """The generators of an irrep as sparse arrays, all or these."""
+        generators = self.irrep(label).generators
+        return [scipy.sparse.csr_array(x) for x in (generators if which is None else generators[list(which)])]
+
+    @property
+    def generating(self) -> Sequence[int]:
+        """Generators whose brackets give all others: what commutes with these commutes with the algebra."""
+        return range(self.dim)
 
     # Derived ---------------------------------------------------------------------------------------------------------
 
@@ -132,7 +152,7 @@ class Group(ABC):
     def __deepcopy__(self, memo: dict[int, Any]) -> Group:
         return self  # immutable but for its caches
 
-    @property
+    @cached_property
     def trivial(self) -> Irrep:
         """The one-dimensional irrep on which every element is 1."""
         return next(self.irreps())
@@ -151,6 +171,11 @@ class Group(ABC):
             boosts = np.abs(faithful.generators + faithful.generators.swapaxes(1, 2)).max(axis=(1, 2)) > 1e-9
         return boosts
 
+    @property
+    def generating_components(self) -> Sequence[int]:
+        """Components whose representatives generate those of all. Default: all but the identity's."""
+        return range(1, self.components)
+
     @cached_property
     def component_inverses(self) -> NDArray[np.int64]:
         """(components,) index of the inverse of each component's representative."""
@@ -161,6 +186,32 @@ class Group(ABC):
             if (remaining.sum(axis=1) == 1).all():
                 break
         return remaining.argmax(axis=1)
+
+    @cached_property
+    def faithful(self) -> list[Irrep]:
+        """The first irreps that together tell all components apart and on which no generator is zero."""
+        found: list[Irrep] = []
+        for a, _ in zip(self.irreps(), range(500), strict=False):
+            found.append(a)
+            flat = np.concatenate([b.discrete.reshape(self.components, -1) for b in found], axis=1)
+            algebra = np.concatenate([b.generators.reshape(self.dim, b.dim**2) for b in found], axis=1)
+            apart = len(np.unique(flat.round(6), axis=0)) == self.components
+            if apart and (self.dim == 0 or np.linalg.matrix_rank(algebra) == self.dim):
+                return found
+        raise ValueError(f"the first {len(found)} irreps of {self} do not tell its elements apart")
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """(components, components) index of the product of two components' representatives, which must be a group."""
+        own = np.concatenate([a.discrete.reshape(self.components, -1) for a in self.faithful], axis=1)
+        found = []
+        for i in range(self.components):
+            moved = np.concatenate([(a.discrete[i] @ a.discrete).reshape(len(own), -1) for a in self.faithful], axis=1)
+            distance = np.abs(moved[:, None] - own).max(axis=2)
+            if distance.min(axis=1).max() > 1e-9:
+                raise ValueError(f"the representatives of {self}'s components are not closed under products")
+            found.append(distance.argmin(axis=1))
+        return np.array(found)
 
     def irrep(self, label: str | Irrep) -> Irrep:
         """The irrep with this label; ValueError names a bad label and shows the grammar."""
@@ -328,25 +379,30 @@ class Irrep:
         """(group.dim, d, d) d rho(X_a)."""
         return self._matrices[0]
 
-    @property
+    @cached_property
     def discrete(self) -> Array:
         """(components, d, d) one matrix for each component, identity first."""
-        return self._matrices[1]
+        return np.eye(self.dim)[None] if self.group.components == 1 else self._matrices[1]
 
     @property
+    def constraints(self) -> tuple[Array, Array]:
+        """The generators and the discrete matrices that generate all others: what commutes with these commutes with all."""
+        return self.generators[list(self.group.generating)], self.discrete[list(self.group.generating_components)]
+
+    @cached_property
     def dim(self) -> int:
         """Real dimension."""
-        return self.discrete.shape[-1]
+        return self.group.dimension_of(self.label)
 
     @cached_property
     def endomorphisms(self) -> Array:
         """(endo, d, d) basis of the commuting algebra R, C or H, identity first."""
         return self.group.endomorphism_basis(self)
 
-    @property
+    @cached_property
     def endo(self) -> int:
         """Real dimension of the endomorphism algebra: 1, 2 or 4 (real, complex, quaternionic type)."""
-        return len(self.endomorphisms)
+        return self.group.endo_of(self.label)
 
     @property
     def is_trivial(self) -> bool:
@@ -354,8 +410,24 @@ class Irrep:
         return self == self.group.trivial
 
     def sparse_generators(self) -> list[scipy.sparse.csr_array]:
-        """The generators as scipy.sparse arrays."""
-        return [scipy.sparse.csr_array(x) for x in self.generators]
+        """The generators as scipy.sparse arrays, for irreps whose dense ones would not fit."""
+        return self._sparse
+
+    @cached_property
+    def _sparse(self) -> list[scipy.sparse.csr_array]:
+        return self.group.sparse(self.label)
+
+    @cached_property
+    def generating(self) -> list[scipy.sparse.csr_array]:
+        """The generators numbered `group.generating`, sparse."""
+        return self.group.sparse(self.label, self.group.generating)
+
+    def _combined(self, theta: Array) -> Array:
+        """theta . X for coordinates (n, dim): (n, d, d)."""
+        if self.group.dim * self.dim**2 < DENSE:
+            return np.einsum("na,aij->nij", theta, self.generators)
+        flat = scipy.sparse.vstack([x.reshape(1, -1) for x in self._sparse], format="csr")
+        return (theta @ flat).reshape(-1, self.dim, self.dim)
 
     def __call__(self, g: Element) -> Array:
         """Matrices of the elements, (n, d, d)."""
@@ -365,6 +437,6 @@ class Irrep:
         for component, theta in g.factors:
             factor = self.discrete[component]
             if self.group.dim:
-                factor = factor @ exponential(np.einsum("na,aij->nij", theta, self.generators))
+                factor = factor @ exponential(self._combined(theta))
             result = result @ factor
         return result

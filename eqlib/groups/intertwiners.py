@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
+from typing import TypeAlias
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse
 from numpy.typing import NDArray
 
 from eqlib.groups.element import Array
 from eqlib.groups.group import Irrep
 
+Sparse: TypeAlias = scipy.sparse.csr_array
+Compressed: TypeAlias = tuple[NDArray[np.int64], Array]
 CUT = 1e-11  # entries below are zeros that a selection rule forbids
 TOLERANCE = 1e-10  # residual above which a solved tensor is an error
 UNKNOWNS = 6000  # above, a dense null space takes minutes
+FEW = 3_000_000  # entries to check below which dense products are faster
+MOST_DENSE = 2**27  # entries: one gigabyte
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,12 @@ class CG:
         return out
 
     def dense(self) -> Array:
-        """(K, a.dim, b.dim, c.dim), read-only."""
+        """(K, a.dim, b.dim, c.dim), read-only; ValueError where that would take more than a gigabyte."""
+        if (size := prod(self.shape)) > MOST_DENSE:
+            raise ValueError(
+                f"a dense tensor of shape {self.shape} takes {size * 8 / 2**30:.1f} GiB, more than 1: "
+                f"use indices and values, {len(self.values)} entries"
+            )
         return self._dense
 
 
@@ -56,11 +68,15 @@ def intertwiners(a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
         raise ValueError(f"Hom of dimensions {da} and {db} has {da * db} unknowns: too many for a dense null space")
     normal = np.zeros((da * db, da * db))
     for x, y in [*zip(a[0], b[0], strict=True), *zip(a[1], b[1], strict=True)]:
-        row = np.kron(y, np.eye(da)) - np.kron(np.eye(db), x.T)
-        normal += row.T @ row
-    values, vectors = scipy.linalg.eigh(normal)
-    count = int((values < 1e-9 * max(1.0, values[-1])).sum())
-    return vectors[:, :count].T.reshape(count, db, da)
+        # R^T R for R = y (x) 1 - 1 (x) x^T, which takes M, flat, to y M - M x.
+        normal += np.kron(y.T @ y, np.eye(da)) + np.kron(np.eye(db), x @ x.T) - np.kron(y.T, x.T) - np.kron(y, x)
+    cut = 1e-9 * np.abs(normal).sum(axis=0).max(initial=1.0)  # relative to a bound of the largest eigenvalue
+    if len(normal) < 800:
+        values, vectors = scipy.linalg.eigh(normal)
+        vectors = vectors[:, values < cut]
+    else:
+        _, vectors = scipy.linalg.eigh(normal, subset_by_value=(-np.inf, cut), driver="evx")
+    return vectors.T.reshape(-1, db, da)
 
 
 def endomorphisms(generators: Array, discrete: Array) -> Array:
@@ -117,26 +133,34 @@ def clebsch_gordan(a: Irrep, b: Irrep, c: Irrep) -> CG:
     shape = (expected, a.dim, b.dim, c.dim)
     if expected == 0:
         return CG(shape, np.zeros((0, 4), dtype=np.int64), np.zeros(0), 0.0)
-    rows = group.clebsch_gordan_span(a, b, c)
-    if rows is None:
-        product = tuple(_product(x, y, alg) for x, y, alg in zip(_both(a), _both(b), (True, False), strict=True))
-        maps = intertwiners((product[0], product[1]), _both(c))
-        rows = np.moveaxis(maps.reshape(-1, c.dim, a.dim, b.dim), 1, 3)
-    rows = rows.reshape(len(rows), -1)
+    found = group.clebsch_gordan_span(a, b, c)
+    if found is None:
+        product = tuple(
+            _product(x, y, alg) for x, y, alg in zip(a.constraints, b.constraints, (True, False), strict=True)
+        )
+        maps = intertwiners((product[0], product[1]), c.constraints)
+        found = np.moveaxis(maps.reshape(-1, c.dim, a.dim, b.dim), 1, 3)
+    # Everything below works on the positions where some row is not zero, flat and ascending.
+    if isinstance(found, np.ndarray):
+        found = found.reshape(len(found), -1)
+        where = np.flatnonzero(np.abs(found).max(axis=0) > CUT / 100)
+        where, rows = where, found[:, where]
+    else:
+        where, rows = found
     if len(rows) > 1 or expected > 1:
         rows = span(rows)
     if len(rows) != expected:
         raise ValueError(f"Hom({a} (x) {b}, {c}) has dimension {len(rows)}, its multiplicity says {expected}")
     if not (expected == 1 and group.fixes_signs):
-        rows = np.concatenate([canonical(part) for part in _swap_parts(rows, a, b, c)])
-    tensors = rows.reshape(shape)
-    tensors *= np.sqrt(c.dim / (tensors**2).sum(axis=(1, 2, 3), keepdims=True))
-    tensors[np.abs(tensors) < CUT] = 0.0
-    residual = _residual(tensors, a, b, c)
+        rows = np.concatenate([canonical(part) for part in _swap_parts(rows, where, shape[1:], a == b)])
+    rows *= np.sqrt(c.dim / (rows**2).sum(axis=1, keepdims=True))
+    k, n = np.nonzero(np.abs(rows) >= CUT)
+    values = rows[k, n]
+    indices = np.stack([k, *np.unravel_index(where[n], shape[1:])], axis=1)
+    residual = _residual(CG(shape, indices, values, 0.0), a, b, c)
     if residual > TOLERANCE:
         raise ValueError(f"Clebsch-Gordan tensor {a} (x) {b} -> {c} has residual {residual:.1e}, above {TOLERANCE:.0e}")
-    indices = np.argwhere(tensors)
-    return CG(shape, indices, tensors[tuple(indices.T)], residual)
+    return CG(shape, indices, values, residual)
 
 
 def copies(maps: Array, endo: Array) -> Array:
@@ -158,10 +182,6 @@ def copies(maps: Array, endo: Array) -> Array:
     return np.array(chosen).reshape(-1, maps.shape[1], d)
 
 
-def _both(a: Irrep) -> tuple[Array, Array]:
-    return a.generators, a.discrete
-
-
 def _product(x: Array, y: Array, algebra: bool) -> Array:
     """Matrices of a (x) b: x (x) y for group elements, x (x) 1 + 1 (x) y for generators."""
     dx, dy = x.shape[-1], y.shape[-1]
@@ -172,24 +192,64 @@ def _product(x: Array, y: Array, algebra: bool) -> Array:
     return np.array(pairs).reshape(len(x), dx * dy, dx * dy)
 
 
-def _swap_parts(rows: Array, a: Irrep, b: Irrep, c: Irrep) -> list[Array]:
+def compressed(rows: list[Array | Sparse]) -> Compressed:
+    """Flat positions, ascending, where some of the matrices is not zero but for rounding, and their values there."""
+    parts = []
+    for x in rows:
+        x = scipy.sparse.coo_array(x)
+        keep = np.abs(x.data) > CUT / 100
+        parts.append((x.row[keep].astype(np.int64) * x.shape[1] + x.col[keep], x.data[keep]))
+    where = np.unique(np.concatenate([flat for flat, _ in parts]))
+    values = np.zeros((len(rows), len(where)))
+    for row, (flat, data) in zip(values, parts, strict=True):
+        row[np.searchsorted(where, flat)] = data
+    return where, values
+
+
+def _swapped(where: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Flat positions with the first two axes, of one length, exchanged."""
+    i, j, k = np.unravel_index(where, shape)
+    return np.ravel_multi_index((j, i, k), shape)
+
+
+def _swap_parts(rows: Array, where: NDArray[np.int64], shape: tuple[int, ...], symmetric: bool) -> list[Array]:
     """For a = b the symmetric and the antisymmetric part of the space, else the space."""
-    if a != b or len(rows) == 1:
+    if not symmetric:
         return [rows]
-    swapped = rows.reshape(-1, a.dim, b.dim, c.dim).swapaxes(1, 2).reshape(rows.shape)
-    values, vectors = np.linalg.eigh(rows @ swapped.T)
-    return [vectors[:, keep].T @ rows for keep in (values > 0, values <= 0) if keep.any()]
+    place = np.minimum(np.searchsorted(where, other := _swapped(where, shape)), len(where) - 1)
+
+    def swap(x: Array) -> Array:
+        return np.where(where[place] == other, x[:, place], 0.0)
+
+    values, vectors = np.linalg.eigh(rows @ swap(rows).T)
+    parts = [(sign, vectors[:, values * sign > 0].T @ rows) for sign in (1.0, -1.0)]
+    return [(x + sign * swap(x)) / 2 for sign, x in parts if len(x)]
 
 
-def _residual(tensors: Array, a: Irrep, b: Irrep, c: Irrep) -> float:
+def _residual(cg: CG, a: Irrep, b: Irrep, c: Irrep) -> float:
     """Largest violation of equivariance over generators and components, relative to the size of the matrices."""
     worst = 0.0
-    for x, y, z in zip(a.generators, b.generators, c.generators, strict=True):
-        moved = np.einsum("kijm,il->kljm", tensors, x, optimize=True)
-        moved += np.einsum("kijm,jl->kilm", tensors, y, optimize=True)
-        moved -= np.einsum("kijm,nm->kijn", tensors, z, optimize=True)
-        worst = max(worst, np.abs(moved).max() / max(1.0, np.abs(x).max(), np.abs(y).max(), np.abs(z).max()))
-    for x, y, z in list(zip(a.discrete, b.discrete, c.discrete, strict=True))[1:]:
-        moved = np.einsum("kijm,il,jp,mn->klpn", tensors, x, y, z, optimize=True)
-        worst = max(worst, np.abs(moved - tensors).max())
+    if prod(cg.shape) * len(a.group.generating) < FEW:
+        tensors = cg.dense()
+        for n in a.group.generating:
+            x, y, z = (v.generators[n] for v in (a, b, c))
+            moved = np.tensordot(tensors, x, (1, 0)).transpose(0, 3, 1, 2) + np.tensordot(tensors, y, (2, 0)).swapaxes(
+                2, 3
+            )
+            moved -= tensors @ z.T
+            worst = max(worst, np.abs(moved).max() / max(1.0, np.abs(x).max(), np.abs(y).max(), np.abs(z).max()))
+    else:
+        one, two = scipy.sparse.eye_array(a.dim, format="csr"), scipy.sparse.eye_array(b.dim, format="csr")
+        flat = cg.indices[:, 1] * b.dim + cg.indices[:, 2], cg.indices[:, 0] * c.dim + cg.indices[:, 3]
+        tensors = scipy.sparse.csr_array((cg.values, flat), shape=(a.dim * b.dim, cg.shape[0] * c.dim))
+        copies_ = scipy.sparse.eye_array(cg.shape[0], format="csr")
+        for x, y, z in zip(a.generating, b.generating, c.generating, strict=True):
+            moved = (scipy.sparse.kron(x.T, two) + scipy.sparse.kron(one, y.T)) @ tensors
+            moved = moved - tensors @ scipy.sparse.kron(copies_, z.T)
+            size = max(1.0, *(np.abs(m.data).max(initial=0.0) for m in (x, y, z)))
+            worst = max(worst, np.abs(moved.data).max(initial=0.0) / size)
+    for n in a.group.generating_components:
+        x, y, z = (v.discrete[n] for v in (a, b, c))
+        moved = np.einsum("kijm,il,jp,mn->klpn", cg.dense(), x, y, z, optimize=True)
+        worst = max(worst, np.abs(moved - cg.dense()).max())
     return float(worst)

@@ -8,7 +8,7 @@ hermitian M; k != n stands for (k,n) + (n,k), the complex matrices as a real spa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -79,6 +79,14 @@ class SL2C(Group):
         flat = basis.reshape(len(basis), -1)
         generators = np.einsum("bi,aci->abc", flat.conj(), np.array(moved).reshape(6, len(basis), -1)).real
         return generators, np.eye(len(basis))[None]
+
+    def dimension_of(self, label: str) -> int:
+        k, n = _spins(label)
+        return (k + 1) * (n + 1) * (1 if k == n else 2)
+
+    @property
+    def generating(self) -> Sequence[int]:
+        return 0, 2, 5  # turns about x and z, the boost along z
 
     def vector_rep(self) -> str:
         return "(1,1)"

@@ -1,10 +1,12 @@
-"""A group inside another: embedding, restriction of a rep, the regular rep of a finite group."""
+"""A group inside another: embedding, restriction and induction of reps, the regular rep of a finite group."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group, Irrep
@@ -24,9 +26,10 @@ class Embedding:
     algebra: Array
     components: Element
 
-    def matrices(self, a: Irrep) -> tuple[Array, Array]:
-        """Generators (H.dim, d, d) and discrete matrices (H.components, d, d) of an irrep of G, seen from H."""
-        return np.einsum("ha,aij->hij", self.algebra, a.generators), a(self.components)
+    def matrices(self, a: Irrep, sub: Group) -> tuple[Array, Array]:
+        """H's generating generators and components, (n, d, d) each, in an irrep of G."""
+        chosen = self.components[list(sub.generating_components)]
+        return np.einsum("ha,aij->hij", self.algebra[list(sub.generating)], a.generators), a(chosen)
 
 
 def embed(sub: Group, group: Group) -> Embedding:
@@ -44,6 +47,8 @@ def embed(sub: Group, group: Group) -> Embedding:
         raise ValueError(f"{sub} is no subgroup of {group}: its generators are not in {group}'s Lie algebra")
     algebra = np.where(np.abs(algebra) < 1e-12, 0.0, algebra)
     index = np.arange(sub.components)
+    if sub.components == 1:
+        return Embedding(algebra.reshape(sub.dim, group.dim), group.identity())
     components = group.from_matrix(sub.matrix(sub.element(np.zeros((sub.components, sub.dim)), index)))
     return Embedding(algebra.reshape(sub.dim, group.dim), components)
 
@@ -54,13 +59,13 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
     Returns (new, Q), Q (rep.dim, rep.dim) orthogonal, with rep(h) = Q new(h) Q^T for every h in `sub`.
     Without `embedding` both groups must act on the same raw coordinates.
     """
-    if rep.group == sub:
+    if rep.group == sub and embedding is None:
         return rep, np.eye(rep.dim)
     inside = embedding or embed(sub, rep.group)
     blocks: list[tuple[int, Irrep]] = []
     columns = [np.zeros((rep.dim, 0))]
     for (mul, a), where in zip(rep.blocks, rep.slices, strict=True):
-        small, q = _restrict_irrep(inside.matrices(a), sub)
+        small, q = decompose(inside.matrices(a, sub), sub)
         for copy in range(mul):
             column = np.zeros((rep.dim, a.dim))
             column[where.start + copy * a.dim : where.start + (copy + 1) * a.dim] = q
@@ -69,23 +74,26 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
     return Rep(sub, tuple(blocks)), np.concatenate(columns, axis=1)
 
 
-def _restrict_irrep(matrices: tuple[Array, Array], sub: Group) -> tuple[list[tuple[int, Irrep]], Array]:
-    """Irreps of `sub` in a rep given by its matrices, and the orthogonal basis in which they stand."""
-    dim = matrices[1].shape[-1]
+def decompose(matrices: tuple[Array, Array], group: Group) -> tuple[list[tuple[int, Irrep]], Array]:
+    """Irreps of `group` in a rep given by matrices (as `Irrep.constraints`), and the orthogonal Q with rep = Q irreps Q^T."""
+    return _fill(group, matrices[1].shape[-1], lambda b: intertwiners(b.constraints, matrices))
+
+
+def _fill(group: Group, dim: int, maps_from: Callable[[Irrep], Array]) -> tuple[list[tuple[int, Irrep]], Array]:
+    """Irreps that fill `dim` dimensions, and their orthonormal basis, from a basis (n, dim, b.dim) of the maps from each b."""
     blocks, columns = [], []
-    left = dim
-    for tried, b in enumerate(sub.irreps()):
+    left, large = dim, 0
+    for tried, b in enumerate(group.irreps()):
         if left == 0:
             break
-        if tried == 500:  # a list of irreps may be endless, a decomposition is not
-            raise ValueError(f"{left} of {dim} dimensions fit none of the first {tried} irreps of {sub}")
-        if b.dim > left:
+        if tried == 500 or large == 50:  # a list of irreps may be endless, a decomposition is not
+            raise ValueError(f"{left} of {dim} dimensions fit none of the first {tried} irreps of {group}")
+        large = large + 1 if b.dim > left else 0
+        if large:
             continue
-        maps = intertwiners((b.generators, b.discrete), matrices)
-        for q in copies(maps, b.endomorphisms):
-            q = np.where(np.abs(q) < 1e-11, 0.0, q)
+        for q in copies(maps_from(b), b.endomorphisms):
             blocks.append((1, b))
-            columns.append(q)
+            columns.append(np.where(np.abs(q) < 1e-11, 0.0, q))
             left -= b.dim
     return blocks, np.concatenate(columns, axis=1)
 
@@ -111,3 +119,84 @@ def regular(group: Group) -> tuple[Rep, Array]:
                 blocks.append((1, a))
     # D(g) u as a function of g: (L_h f)(g) = D(h^-1) D(g) u, so components move by D(h) from the left.
     return Rep(group, tuple(blocks)), np.concatenate(columns, axis=1)
+
+
+def induce(rep: Rep, group: Group, embedding: Embedding | None = None) -> tuple[Rep, Array]:
+    """The rep of `group` that a rep of a subgroup H of finite index makes, and its basis.
+
+    The induced rep acts on vectors (i, v), one copy of rep's space for each coset t_i H, flattened with v fastest: an element g
+    with g t_i = t_j h moves copy i to copy j by rep(h). The t_i are representatives of `group`'s components, each the first of
+    its coset, so t_0 is the identity (Serre, Linear representations of finite groups, Sec. 3.3).
+
+    Returns (new, Q), Q (index * rep.dim, index * rep.dim) orthogonal, with induced(g) = Q new(g) Q^T for every g in `group`.
+    Without `embedding` both groups must act on the same raw coordinates.
+
+    Raises ValueError where H is not a subgroup of finite index.
+    """
+    sub = rep.group
+    inside = embedding or embed(sub, group)
+    cosets = _cosets(sub, group, inside)
+    returns = group.component_inverses[cosets]
+    blocks: list[tuple[int, Irrep]] = []
+    columns = [np.zeros((len(cosets), rep.dim, 0))]
+    found: dict[Irrep, tuple[list[tuple[int, Irrep]], Array]] = {}
+    for (mul, a), where in zip(rep.blocks, rep.slices, strict=True):
+        if a not in found:
+            found[a] = _induce_irrep(a, group, inside, returns)
+        small, q = found[a]
+        for copy in range(mul):
+            column = np.zeros((len(cosets), rep.dim, q.shape[-1]))
+            column[:, where.start + copy * a.dim : where.start + (copy + 1) * a.dim] = q
+            columns.append(column)
+            blocks += small
+    return Rep(group, tuple(blocks)), np.concatenate(columns, axis=2).reshape(len(cosets) * rep.dim, -1)
+
+
+def _induce_irrep(
+    a: Irrep, group: Group, inside: Embedding, returns: NDArray[np.int64]
+) -> tuple[list[tuple[int, Irrep]], Array]:
+    """Irreps in the rep that `a` induces, and their orthonormal basis (index, a.dim, dim); `returns` are the t_i^-1."""
+
+    def maps_from(b: Irrep) -> Array:
+        # Frobenius: a map M from b to a that commutes with H is a map x -> sum_i (i, M b(t_i^-1) x) that commutes with G.
+        maps = intertwiners(inside.matrices(b, a.group), a.constraints)
+        return np.einsum("kvx,ixy->kivy", maps, b.discrete[returns]).reshape(len(maps), len(returns) * a.dim, b.dim)
+
+    blocks, basis = _fill(group, len(returns) * a.dim, maps_from)
+    return blocks, basis.reshape(len(returns), a.dim, -1)
+
+
+def _cosets(sub: Group, group: Group, inside: Embedding) -> NDArray[np.int64]:
+    """Components of `group` whose representatives stand for the cosets of a subgroup, each the first of its own."""
+    if sub.dim != group.dim or (group.dim and np.linalg.matrix_rank(inside.algebra) != group.dim):
+        raise ValueError(f"{sub} has no finite index in {group}: their dimensions are {sub.dim} and {group.dim}")
+    table = group.table
+    place = np.zeros(sub.components, dtype=np.int64)  # of the subgroup's components; factors exp(X) do not change it
+    for component, _ in inside.components.factors:
+        place = table[place, component]
+    if len(np.unique(place)) < sub.components:
+        raise ValueError(f"the embedding takes two components of {sub} to one of {group}: {sub} is no subgroup")
+    reached = np.sort(table[:, place], axis=1)[:, 0]  # the first element of g H
+    return np.unique(reached)
+
+
+def induced_multiplicity(rep: Rep, irrep: Irrep, embedding: Embedding | None = None) -> int:
+    """How often an irrep b of a compact group G occurs in the rep that a rep of a compact subgroup H induces.
+
+    By Frobenius reciprocity over R, dim Hom_G(b, Ind rep) = dim Hom_H(b, rep): the sum over H-irreps a of
+    (times in rep) * (times in b) * endo(a), divided by endo(b). The induced rep itself may be infinite, as functions on
+    the sphere, SO(2) in SO(3), are. Without `embedding` both groups must act on the same raw coordinates.
+
+    Raises ValueError for a group that is not compact.
+    """
+    if not isinstance(irrep, Irrep):
+        raise ValueError(f"irrep must be an Irrep of the larger group, such as G.irrep(label), got {irrep!r}")
+    group = irrep.group
+    for name, g in (("rep", rep.group), ("irrep", group)):
+        if not g.compact:
+            raise ValueError(
+                f"{name} must be of a compact group, got {g}: induction from or to it has no multiplicities"
+            )
+    small, _ = restrict(group.rep(irrep), rep.group, embedding)
+    maps = sum(rep.multiplicity(a) * small.multiplicity(a) * a.endo for a in {a for _, a in small.blocks})
+    return maps // irrep.endo

@@ -10,6 +10,7 @@ from torch import Tensor
 from eqlib.constants import Constants
 from eqlib.groups import Rep, copies
 from eqlib.nn.blocks import check_axis, same_group, split
+from eqlib.nn.sparse_product import SparseProduct, pays
 
 
 class Linear(Constants):
@@ -29,7 +30,8 @@ class Linear(Constants):
         for i, (mul_out, b) in enumerate(rep_out.blocks):
             sources = [j for j, (_, a) in enumerate(rep_in.blocks) if a == b]
             fan = sum(rep_in.blocks[j][0] for j in sources)
-            self.constant(f"endo_{i}", b.endomorphisms)
+            if b.endo > 1:
+                self.constant(f"endo_{i}", b.endomorphisms)
             count = mul_out * fan * b.endo
             weights.append(torch.randn(count) / max(1, fan * b.endo) ** 0.5)
             self._plan.append((sources, fan, slice(start, start + count)))
@@ -85,8 +87,9 @@ class TensorProduct(Constants):
         self.rep_a, self.rep_b, self.mode, self.depthwise = rep_a, rep_b, weights, depthwise
         group = rep_a.group
         self._paths: list[tuple[int, int, int, tuple[int, ...], slice]] = []
+        self._sparse = torch.nn.ModuleDict()  # paths whose tensors are large and nearly empty
         kept: list[tuple[int, object]] = []
-        tensors: list[NDArray[np.float64]] = []
+        tensors: dict[int, NDArray[np.float64]] = {}
         start = 0
         for o, (mul, c) in enumerate(rep_out.blocks):
             for i, (u, a) in enumerate(rep_a.blocks):
@@ -95,20 +98,18 @@ class TensorProduct(Constants):
                     k = cg.shape[0]
                     if k == 0 or (depthwise and mul != u):
                         continue
-                    tensor = cg.dense()
-                    if weights is None:
-                        maps = copies(tensor.reshape(k, a.dim * b.dim, c.dim), c.endomorphisms)
-                        tensor = maps.reshape(-1, a.dim, b.dim, c.dim)
-                        kept.append((len(tensor) * u * v, c))
-                        shape: tuple[int, ...] = ()
-                    else:
-                        shape = (k, u, v) if depthwise else (k, u, v, mul)
+                    shape: tuple[int, ...] = () if weights is None else (k, u, v) if depthwise else (k, u, v, mul)
                     size = int(np.prod(shape)) if shape else 0
-                    target = len(self._paths) if weights is None else o
-                    if weights is None:
-                        tensors.append(tensor)
+                    target, path = (len(self._paths) if weights is None else o), len(self._paths)
+                    if pays(cg) and (weights is not None or c.endo == 1):
+                        self._sparse[str(path)] = SparseProduct(cg)
+                        kept.append((k * u * v, c))  # of real type, so that each map is a copy of its own
+                    elif weights is None:
+                        maps = copies(cg.dense().reshape(k, a.dim * b.dim, c.dim), c.endomorphisms)
+                        tensors[path] = maps.reshape(-1, a.dim, b.dim, c.dim)
+                        kept.append((len(maps) * u * v, c))
                     else:
-                        self.constant(f"cg_{len(self._paths)}", tensor)
+                        self.constant(f"cg_{path}", cg.dense())
                     self._paths.append((i, j, target, shape, slice(start, start + size)))
                     start += size
         self.rep_out = group.rep(kept) if weights is None else rep_out  # type: ignore[arg-type]
@@ -121,10 +122,10 @@ class TensorProduct(Constants):
         self._scale = [max(1, n) ** -0.5 for n in fan]
         self.weight = torch.nn.Parameter(torch.randn(start)) if weights == "shared" else None
 
-    def _join_paths(self, tensors: list[NDArray[np.float64]]) -> None:
+    def _join_paths(self, tensors: dict[int, NDArray[np.float64]]) -> None:
         """Without weights the paths of one pair of blocks share its outer product: one matrix serves them all."""
-        for i, j in dict.fromkeys(path[:2] for path in self._paths if tensors):
-            chosen = [p for p, path in enumerate(self._paths) if path[:2] == (i, j)]
+        for i, j in dict.fromkeys(self._paths[p][:2] for p in tensors):
+            chosen = [p for p in tensors if self._paths[p][:2] == (i, j)]
             flat = [np.moveaxis(t, 0, 2).reshape(t.shape[1] * t.shape[2], -1) for t in (tensors[p] for p in chosen)]
             self.constant(f"pair_{len(self._pairs)}", np.concatenate(flat, axis=1))
             self._pairs.append((i, j, chosen, [t.shape[1] for t in flat]))
@@ -136,6 +137,9 @@ class TensorProduct(Constants):
             outer = left[i][..., :, None, :, None] * right[j][..., None, :, None, :]
             for p, part in zip(chosen, (outer.flatten(-2) @ getattr(self, f"pair_{n}")).split(sizes, -1), strict=True):
                 out[p] = part.unflatten(-1, (-1, self.rep_out.blocks[p][1].dim)).movedim(-2, -4).flatten(-4)
+        for name, product in self._sparse.items():
+            i, j = self._paths[int(name)][:2]
+            out[int(name)] = product(left[i], right[j]).flatten(-4)
         return out
 
     def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -152,9 +156,14 @@ class TensorProduct(Constants):
             return torch.cat(self._products(left, right), dim=-1) if self._paths else x.new_zeros(*batch, 0)
         out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
         for p, (i, j, o, shape, where) in enumerate(self._paths):
+            w = w_all[..., where].unflatten(-1, shape)
+            if str(p) in self._sparse:
+                both = self._sparse[str(p)](left[i], right[j])
+                mix = "...kuvc,...kuv->...uc" if self.depthwise else "...kuvc,...kuvw->...wc"
+                out[o].append(torch.einsum(mix, both, w).flatten(-2))
+                continue
             # The side with fewer copies is contracted with the tensor first; no (u, v, a, b) outer product is made.
             inner = torch.einsum("...vj,kijc->...kvic", right[j], getattr(self, f"cg_{p}"))
-            w = w_all[..., where].unflatten(-1, shape)
             if self.depthwise:
                 mixed = torch.einsum("...kuv,...kvic->...uic", w, inner)
                 out[o].append(torch.einsum("...ui,...uic->...uc", left[i], mixed).flatten(-2))

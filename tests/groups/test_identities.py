@@ -7,6 +7,8 @@ import pytest
 
 from eqlib import groups
 
+A4 = groups.Finite([[1, 2, 0, 3], [1, 0, 3, 2]], name="A4")
+Q8 = groups.Finite([[1, 4, 3, 6, 5, 0, 7, 2], [2, 7, 4, 1, 6, 3, 0, 5]], name="Q8")  # on its own elements
 CASES = [
     *((groups.Cyclic(n), n) for n in range(1, 9)),
     *((groups.Dihedral(n), 2 * n) for n in range(1, 9)),
@@ -15,7 +17,35 @@ CASES = [
     (groups.SO3(), 8),
     (groups.O3(), 8),
     (groups.SL2C(), 8),
+    (A4, 3),
+    (Q8, 5),
+    (groups.Symmetric(4), 5),
+    (groups.Octahedral(), 5),
+    (groups.Octahedral(True), 10),
+    (groups.Icosahedral(), 5),
+    (groups.Icosahedral(True), 10),
+    (groups.Product(groups.Cyclic(3), groups.Cyclic(4)), 7),
+    (groups.Product(Q8, groups.Cyclic(3)), 10),
+    (groups.Product(groups.SO2(), groups.SO2()), 8),
+    (groups.Product(groups.O2(), groups.Cyclic(3)), 8),
+    (groups.Product(groups.SL2C(), groups.SO2()), 7),
+    (groups.Product(groups.SO3(), groups.Product(A4, groups.Cyclic(2))), 7),
+    (groups.SU(2), 6),
+    (groups.SU(3), 5),
+    (groups.Sp(4), 4),
+    (groups.Spin(7), 3),
+    (groups.G2(), 3),
 ]
+COVERS = ["SL2C", "Product(SL2C, SO2)"]  # two elements have one matrix
+BY_TABLE = [
+    "A4",
+    "Q8",
+    "Symmetric(4)",
+    "Product(Q8, Cyclic(3))",
+    "Product(Q8, Q8)",
+]  # not all elements move coordinates
+UNFAITHFUL = ["Product(SO3, Product(A4, Cyclic(2)))"]  # A4 acts on no coordinates
+UNREAD = ["A1", "A2", "B3", "C2", "G2"]  # matrices are not turned back into elements: test_simple.py has another check
 LORENTZ = [(k, n) for k in range(7) for n in range(k + 1) if (k + n) % 2 == 0 and k + n <= 6]
 
 
@@ -32,6 +62,13 @@ def lorentz_irreps(group):
 
 ALL = [(g, irreps_of(g, bound)) for g, bound in CASES]
 ALL += [(g, lorentz_irreps(g)) for g in (groups.Lorentz(), groups.Lorentz(parity=True))]
+TWO_Q8 = groups.Product(Q8, Q8)
+ALL += [
+    (
+        TWO_Q8,
+        [TWO_Q8.irrep(f"({a})*({b})") for a, b in (x.split() for x in ("1a 1a", "1b 1c", "4a 1a", "1a 4a", "4a 4a"))],
+    )
+]
 every_group = pytest.mark.parametrize(("group", "irreps"), ALL, ids=[g.name for g, _ in ALL])
 
 
@@ -40,16 +77,29 @@ def test_one_set_of_structure_constants(group, irreps):
     if group.dim == 0:
         assert all(a.generators.shape == (0, a.dim, a.dim) for a in irreps)
         return
-    faithful = max(irreps[:4], key=lambda a: np.linalg.matrix_rank(a.generators.reshape(group.dim, -1)))
-    x = faithful.generators
-    bracket = np.einsum("aij,bjk->abik", x, x) - np.einsum("bij,ajk->abik", x, x)
-    flat = x.reshape(group.dim, -1)
-    f = np.linalg.lstsq(flat.T, bracket.reshape(group.dim**2, -1).T, rcond=None)[0].T.reshape(3 * [group.dim])
+    first = [a.generators for a in irreps[:6]]
+    flat = np.concatenate([x.reshape(group.dim, -1) for x in first], axis=1)
+    bracket = [np.einsum("aij,bjk->abik", x, x) - np.einsum("bij,ajk->abik", x, x) for x in first]
+    brackets = np.concatenate([x.reshape(group.dim**2, -1) for x in bracket], axis=1)
+    f = np.linalg.lstsq(flat.T, brackets.T, rcond=None)[0].T.reshape(3 * [group.dim])
     assert np.linalg.matrix_rank(flat) == group.dim
     for a in irreps:
         x = a.generators
         bracket = np.einsum("aij,bjk->abik", x, x) - np.einsum("bij,ajk->abik", x, x)
         assert np.abs(bracket - np.einsum("abc,cij->abij", f, x)).max() <= 1e-12 * max(1, np.abs(x).max() ** 2), a
+
+
+@every_group
+def test_generating_generators_give_all(group, irreps):
+    """What commutes with `generating` commutes with the algebra: brackets of these span it."""
+    faithful = max(irreps[:4], key=lambda a: np.linalg.matrix_rank(a.generators.reshape(group.dim, a.dim**2)))
+    found = list(faithful.generators[list(group.generating)])
+    for x, y in ((x, y) for x in found for y in found):  # grows
+        bracket = x @ y - y @ x
+        flat = np.array([*found, bracket]).reshape(len(found) + 1, -1)
+        if np.linalg.matrix_rank(flat, tol=1e-8) == len(flat):
+            found.append(bracket)
+    assert len(found) == group.dim
 
 
 @every_group
@@ -71,7 +121,8 @@ def test_irreps_are_distinct_and_trivial_comes_first(group, irreps):
     assert irreps[0] == group.trivial
     assert irreps[0].dim == 1
     assert (irreps[0].discrete == 1).all()
-    assert [a.dim for a in irreps_of(group, len(irreps))] == sorted(a.dim for a in irreps_of(group, len(irreps)))
+    if not (isinstance(group, groups.Product) and group.dim):  # whose list goes out in shells
+        assert [a.dim for a in irreps_of(group, len(irreps))] == sorted(a.dim for a in irreps_of(group, len(irreps)))
     small = [a for a in irreps if a.dim <= 9]
     for a, b in product(small, small):
         if a != b:
@@ -113,28 +164,48 @@ def test_k_is_the_number_of_intertwiners(group, irreps):
         if a.dim * b.dim * c.dim > 130:
             continue
         one = np.eye(a.dim), np.eye(b.dim)
-        algebra = np.array(
-            [np.kron(x, one[1]) + np.kron(one[0], y) for x, y in zip(a.generators, b.generators, strict=True)]
-        )
-        algebra = algebra.reshape(group.dim, a.dim * b.dim, a.dim * b.dim)
-        discrete = np.array([np.kron(x, y) for x, y in zip(a.discrete, b.discrete, strict=True)])
-        maps = groups.intertwiners((algebra, discrete), (c.generators, c.discrete))
+        (x, p), (y, q) = a.constraints, b.constraints
+        algebra = np.array([np.kron(u, one[1]) + np.kron(one[0], v) for u, v in zip(x, y, strict=True)])
+        algebra = algebra.reshape(len(x), a.dim * b.dim, a.dim * b.dim)
+        discrete = np.array([np.kron(u, v) for u, v in zip(p, q, strict=True)]).reshape(len(p), *algebra.shape[1:])
+        maps = groups.intertwiners((algebra, discrete), c.constraints)
         assert group.clebsch_gordan(a, b, c).shape[0] == len(maps), (a, b, c)
+
+
+def product_anew(group, g, h):
+    """g h found from the elements themselves: their matrices on coordinates, or the table of one that acts on none."""
+    if group.name in BY_TABLE:
+        return group.element(np.zeros((len(g), 0)), group.table[g.factors[0][0], h.factors[0][0]])
+    return group.from_matrix(group.matrix(g) @ group.matrix(h))
 
 
 @every_group
 def test_homomorphism_through_coordinates(group, irreps):
     """D(g1 g2) = D(g1) D(g2), g1 g2 found anew from its matrix; a covering group's up to sign."""
     g, h = group.sample(6, seed=0, scale=3.0), group.sample(6, seed=1, scale=3.0)
-    anew = group.from_matrix(group.matrix(g) @ group.matrix(h))
+    anew = g * h if group.name in UNREAD else product_anew(group, g, h)
     for a in irreps:
         together, apart, found = a(g * h), a(g) @ a(h), a(anew)
         size = np.linalg.norm(a(g), axis=(1, 2)) * np.linalg.norm(a(h), axis=(1, 2))
         assert (np.linalg.norm(together - apart, axis=(1, 2)) <= 1e-12 * size).all()
-        sign = np.sign(np.einsum("nij,nij->n", found, apart))[:, None, None]
-        if group.name != "SL2C":
-            assert (sign == 1).all()
-        assert (np.linalg.norm(found - sign * apart, axis=(1, 2)) <= 1e-12 * size).all(), a
         assert np.abs(a(g * g.inverse()) - np.eye(a.dim)).max() < 1e-11 * size.max()
         assert np.abs(a(g.inverse()) @ a(g) - np.eye(a.dim)).max() < 1e-11 * size.max()
         assert np.abs(a(group.identity(1)) - np.eye(a.dim)).max() == 0
+        if group.name in UNFAITHFUL:
+            continue
+        sign = np.sign(np.einsum("nij,nij->n", found, apart))[:, None, None]
+        if group.name not in COVERS:
+            assert (sign == 1).all()
+        assert (np.linalg.norm(found - sign * apart, axis=(1, 2)) <= 1e-12 * size).all(), a
+
+
+@pytest.mark.parametrize("group", [g for g, _ in ALL if g.dim == 0 and g.components < 100], ids=str)
+def test_table_of_a_finite_group(group):
+    """The product of two elements from their matrices in all irreps: Plancherel's sum is order * delta."""
+    n = group.components
+    flat = np.concatenate([np.sqrt(a.dim / a.endo / n) * a.discrete.reshape(n, -1) for a in group.irreps()], axis=1)
+    products = [(a.discrete[:, None] @ a.discrete).reshape(n, n, -1) for a in group.irreps()]
+    weights = [np.sqrt(a.dim / a.endo / n) for a in group.irreps()]
+    both = np.concatenate([w * x for w, x in zip(weights, products, strict=True)], axis=2)
+    assert (group.table == (both @ flat.T).argmax(axis=2)).all()
+    assert (group.table[np.arange(n), group.component_inverses] == 0).all()

@@ -11,7 +11,9 @@ import pytest
 
 from eqlib import groups
 
+Q8 = groups.Finite([[1, 4, 3, 6, 5, 0, 7, 2], [2, 7, 4, 1, 6, 3, 0, 5]], name="Q8")  # on its own elements
 FINITE = [*(groups.Cyclic(n) for n in range(1, 9)), *(groups.Dihedral(n) for n in range(1, 9))]
+FINITE += [Q8, groups.Symmetric(4), groups.Icosahedral(), groups.Product(Q8, groups.Cyclic(3))]
 PAIRS = [
     (groups.O2(), "0e+0o+2x1+2+3+8", groups.SO2()),
     (groups.O2(), "0e+0o+2x1+2+3+4+8", groups.Dihedral(4)),

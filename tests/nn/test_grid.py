@@ -18,9 +18,20 @@ CASES = [
     (groups.O2(), "2x0e+0o+2x1+2", 9),
     (groups.SO3(), "2x0+1+2", 5),
     (groups.O3(), "2x0e+0o+1o+1e+2e", 5),
+    (groups.Octahedral(True), "2x1a+1b+2a+3b", 5),
 ]
 every_case = pytest.mark.parametrize(("group", "text", "size"), CASES, ids=[c[0].name for c in CASES])
-COUNTS = {"SO2": 4, "O2": 8, "SO3": 24, "O3": 48, "Dihedral(1)": 2, "Cyclic(4)": 4, "Dihedral(4)": 8, "Cyclic(8)": 4}
+COUNTS = {
+    "SO2": 4,
+    "O2": 8,
+    "SO3": 24,
+    "O3": 48,
+    "Dihedral(1)": 2,
+    "Cyclic(4)": 4,
+    "Dihedral(4)": 8,
+    "Cyclic(8)": 4,
+    "Octahedral(inversion=True)": 48,
+}
 
 
 @every_case

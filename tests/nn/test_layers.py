@@ -8,6 +8,7 @@ import torch
 
 from eqlib import groups, nn, testing
 
+Q8 = groups.Finite([[1, 4, 3, 6, 5, 0, 7, 2], [2, 7, 4, 1, 6, 3, 0, 5]], name="Q8")  # on its own elements
 CASES = [
     (groups.Cyclic(1), "3x0"),
     (groups.Cyclic(4), "2x0+2x1+2"),
@@ -20,6 +21,16 @@ CASES = [
     (groups.Lorentz(), "2x(0,0)+2x(1,1)+(2,0)+(2,2)"),
     (groups.Lorentz(parity=True), "2x(0,0)+(0,0)o+2x(1,1)+(2,0)"),
     (groups.SL2C(), "2x(0,0)+2x(1,0)+(1,1)+(2,0)"),
+    (Q8, "2x1a+1c+2x4a"),
+    (groups.Symmetric(4), "2x1a+1b+2a+2x3a+3b"),
+    (groups.Octahedral(True), "2x1a+1b+2a+2x3b+3c"),
+    (groups.Icosahedral(), "2x1a+2x3a+3b+4a+5a"),
+    (groups.SU(2), "2x(0)+2x(1)+(2)"),
+    (groups.SU(3), "2x(0,0)+2x(1,0)+(1,1)"),
+    (groups.Sp(4), "2x(0,0)+2x(1,0)+(0,1)"),
+    (groups.G2(), "2x(0,0)+2x(1,0)+(0,1)"),
+    (groups.Product(groups.SO2(), groups.SO2()), "2x(0)*(0)+2x(1)*(0)+(1)*(1)+2x(1)*(1)'"),
+    (groups.Product(groups.SL2C(), Q8), "2x((0,0))*(1a)+((1,1))*(1c)+2x((1,0))*(4a)"),
 ]
 every_case = pytest.mark.parametrize(("group", "text"), CASES, ids=[g.name for g, _ in CASES])
 

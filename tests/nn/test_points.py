@@ -17,6 +17,8 @@ CASES = [
     (groups.Lorentz(), "2x(0,0)+2x(1,1)+(2,0)", 2),
     (groups.Lorentz(parity=True), "2x(0,0)+(0,0)o+2x(1,1)", 2),
     (groups.SL2C(), "2x(0,0)+2x(1,0)+(1,1)", 2),
+    (groups.Icosahedral(), "2x1a+2x3a+5a", 3),
+    (groups.Finite([[[0, 0, 1], [1, 0, 0], [0, 1, 0]]], name="C3 about (1, 1, 1)"), "2x1a+2x2a", 3),
 ]
 every_case = pytest.mark.parametrize(("group", "text", "degree"), CASES, ids=[c[0].name for c in CASES])
 

@@ -1,0 +1,328 @@
+"""Every compact simple Lie group, from its type: Simple("E8"), and the names SU, Spin, Sp, G2, F4, E6, E7, E8.
+
+Labels are Dynkin labels in Bourbaki's order. Generators are (e - f)/s and i(e + f)/s for each positive root, then ih for an
+orthonormal basis of the Cartan subalgebra, scaled so that the longest roots have length 1: for SU(n) these are i T_a with
+tr(T_a T_b) = delta_ab / 2.
+A complex or quaternionic irrep V stands as (Re v, Im v).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
+from heapq import heappop, heappush
+from itertools import islice
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from eqlib.groups.element import Array
+from eqlib.groups.group import Group, Irrep
+from eqlib.groups.highest import beside, mirror, product
+from eqlib.groups.intertwiners import Compressed, canonical, compressed
+from eqlib.groups.modules import Sparse, clean, module
+from eqlib.groups.subgroups import Embedding
+from eqlib.groups.weights import RootSystem, Weight, root_system
+
+Constituent: TypeAlias = tuple[Weight, Sparse]
+
+
+class Simple(Group):
+    """The simply connected compact simple group of a type A1.., B2.., C2.., D3.., E6, E7, E8, F4 or G2."""
+
+    def __init__(self, type_: str) -> None:
+        super().__init__()
+        self.system = root_system(type_)
+        self.name = type_
+        self.dim = 2 * len(self.system.roots) + self.system.rank
+        if (vector := self._vector()) is not None:
+            self.axis = np.eye(self.dimension_of(vector))[-1]
+
+    def parse(self, label: str) -> str:
+        weight = self.system.check(label)
+        return _text(max(weight, self.system.dual(weight)))
+
+    def labels(self) -> Iterator[str]:
+        waiting: list[tuple[int, int, Weight]] = []
+        for order, weight in enumerate(self.system.labels()):
+            complex_dim = self.system.dimension(weight)
+            while waiting and waiting[0][0] < complex_dim:
+                yield _text(heappop(waiting)[2])
+            if weight >= self.system.dual(weight):
+                heappush(waiting, (self.dimension_of(_text(weight)), order, weight))
+
+    def dimension_of(self, label: str) -> int:
+        weight = self.system.check(label)
+        return self.system.dimension(weight) * (1 if self.system.indicator(weight) == 1 else 2)
+
+    @cached_property
+    def noncompact_directions(self) -> NDArray[np.bool_]:
+        return np.zeros(self.dim, dtype=bool)
+
+    @property
+    def generating(self) -> Sequence[int]:
+        """The real and imaginary parts of the simple root vectors generate the algebra."""
+        rank, count = self.system.rank, len(self.system.roots)
+        return [*range(rank), *range(count, count + rank)]
+
+    # Coordinates, where the sphere has one harmonic a degree: the vector of Spin(n), the 7 of G2 -------------------
+
+    def _vector(self) -> str | None:
+        letter, rank = self.system.type[0], self.system.rank
+        if self.system.type == "A1":
+            return "(2)"
+        return _text((1, *[0] * (rank - 1))) if letter in "BDG" else None
+
+    def vector_rep(self) -> str:
+        return self._vector() or super().vector_rep()
+
+    def harmonic(self, degree: int) -> str:
+        if (vector := self._vector()) is None:
+            return super().harmonic(degree)
+        return _text(tuple(degree * x for x in self.system.check(vector)))
+
+    # Matrices ------------------------------------------------------------------------------------------------------
+
+    def sparse(self, label: str, which: Sequence[int] | None = None) -> list[Sparse]:
+        weight = self.system.check(label)
+        v, rank = module(self.system.type, weight), self.system.rank
+        basis = self._constituents(label)[0][1] if self.system.indicator(weight) == 1 else None
+        values = np.repeat(v.weights * self.system.halves, v.counts, axis=0).astype(np.float64)
+        diagonal = [scipy.sparse.diags_array(column) for column in values.T]
+        which = range(self.dim) if which is None else which
+        simple = all(n % len(self.system.roots) < rank and n < 2 * len(self.system.roots) for n in which)
+        found = compact_generators(self.system, v.simple if simple else v.lower, diagonal, which)
+        return [_antisymmetric(_realified(x) if basis is None else basis.conj().T @ x @ basis) for x in found]
+
+    def matrices(self, label: str) -> tuple[Array, Array]:
+        generators = self.sparse(label)
+        dense = np.zeros((self.dim, *generators[0].shape))
+        for x, out in zip(generators, dense, strict=True):
+            out[:] = x.toarray()
+        return dense, np.eye(dense.shape[-1])[None]
+
+    def endo_of(self, label: str) -> int:
+        return {1: 1, 0: 2, -1: 4}[self.system.indicator(self.system.check(label))]
+
+    def endomorphism_basis(self, a: Irrep) -> Array:
+        endo, half = self.endo_of(a.label), a.dim // 2
+        if endo == 1:
+            return np.eye(a.dim)[None]
+        i = np.kron([[0.0, -1.0], [1.0, 0.0]], np.eye(half))
+        if endo == 2:
+            return np.array([np.eye(a.dim), i])
+        j = np.kron(np.diag([1.0, -1.0]), mirror_of(self.system.type, self.system.check(a.label)).toarray())
+        return np.array([np.eye(a.dim), i, j, i @ j])
+
+    def _constituents(self, label: str) -> list[Constituent]:
+        """Irreps of the complexification: (highest weight, map from real components to its weight basis)."""
+        weight = self.system.check(label)
+        type_, indicator = self.system.type, self.system.indicator(weight)
+        if indicator == 1:
+            return [(weight, _real_basis(type_, weight))]
+        one = scipy.sparse.eye_array(self.system.dimension(weight), format="csr")
+        basis = Sparse(scipy.sparse.hstack([one, 1j * one]))
+        if indicator == -1:
+            return [(weight, basis), (weight, Sparse(mirror_of(type_, weight) @ basis.conj()))]
+        other = module(type_, self.system.dual(weight))
+        return [(weight, basis), (other.label, Sparse(other.turned(module(type_, weight)) @ basis.conj()))]
+
+    # Products ------------------------------------------------------------------------------------------------------
+
+    def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
+        found: dict[Weight, int] = {}
+        for left in self._weights(a.label):
+            for right in self._weights(b.label):
+                for c, n in self.system.tensor_product(left, right).items():
+                    found[c] = found.get(c, 0) + n
+        primary = {c: n for c, n in found.items() if c >= self.system.dual(c)}
+        return {_text(c): n // 2 if self.system.indicator(c) == -1 else n for c, n in primary.items()}
+
+    def _weights(self, label: str) -> list[Weight]:
+        weight = self.system.check(label)
+        return [weight] if self.system.indicator(weight) == 1 else [weight, self.system.dual(weight)]
+
+    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Compressed:
+        """Maps from the constituents of a and b to c's first one; c's reality takes their real and imaginary parts."""
+        if (b.dim, b.label) < (a.dim, a.label):  # one product serves both orders
+            other = self.clebsch_gordan(b, a, c)
+            k, j, i, m = other.indices.T
+            flat = np.ravel_multi_index((i, j, m), (a.dim, b.dim, c.dim))
+            where = np.unique(flat)
+            rows = np.zeros((other.shape[0], len(where)))
+            rows[k, np.searchsorted(where, flat)] = other.values
+            return where, rows
+        weight, basis = self._constituents(c.label)[0]
+        target = module(self.system.type, weight)
+        real = self.endo_of(c.label) == 1
+        lefts, rights = self._constituents(a.label), self._constituents(b.label)
+        if real and len(lefts) > 1:
+            lefts = lefts[:1]  # the other half is the complex conjugate
+        elif real and len(rights) > 1:
+            rights = rights[:1]
+        found = []
+        for left, p in lefts:
+            for right, q in rights:
+                both = product(self.system.type, left, right)
+                for t in both.intertwiners(target):
+                    tau = both.change(p, q, t)
+                    parts = [tau @ basis.conj()] if real else [beside([tau, -1j * tau])]
+                    found += [x for y in parts for x in (y.real, y.imag)]
+        return compressed(found)
+
+
+def compact_generators(
+    system: RootSystem, lower: Sequence[Any], diagonal: Sequence[Any], which: Sequence[int]
+) -> list[Any]:
+    """The generators numbered `which`, complex, from the f_alpha and the h_i of the simple roots in any representation."""
+    count, scale = len(system.roots), np.sqrt(2.0 * system.norms.max())
+    # Rows of L^-1 with L L^T = ((alpha_i, alpha_j)) make an orthonormal basis out of the h_i.
+    mixing = np.linalg.inv(np.linalg.cholesky((system.cartan * system.halves).astype(float)))
+    found = []
+    for n in which:
+        if n < 2 * count:
+            f = lower[n % count]
+            found.append((f.T - f) / scale if n < count else 1j * (f.T + f) / scale)
+        else:
+            mixed = sum(c * h for c, h in zip(mixing[n - 2 * count], diagonal, strict=True))
+            found.append(1j * np.sqrt(2) / scale * mixed)
+    return found
+
+
+def embed_roots(sub: Simple, group: Simple, images: Sequence[Sequence[int]]) -> Embedding:
+    """How `sub` sits in `group` when its simple roots are these roots of `group`, each given in simple roots.
+
+    SU(3) in G2 has the long roots (0,1) and (3,1). ValueError where they are no roots, or not sub's simple roots.
+    """
+    small, large = sub.system, group.system
+    roots = np.asarray(images)
+    if roots.shape != (small.rank, large.rank) or not np.issubdtype(roots.dtype, np.integer):
+        raise ValueError(
+            f"images must be {small.rank} roots of {group}, {large.rank} whole numbers each, got {images!r}"
+        )
+    place = {tuple(r): n for n, r in enumerate(large.roots.tolist())}
+    signs = [1 if (r >= 0).all() else -1 for r in roots]
+    numbers = [place.get(tuple(r.tolist()), -1) for r in np.array(signs)[:, None] * roots]
+    if -1 in numbers:
+        raise ValueError(f"{images[numbers.index(-1)]!r} is no root of {group}")
+    inner = roots @ (large.cartan * large.halves) @ roots.T
+    norms = inner.diagonal()
+    differences = [tuple(r) for x in roots for r in (x - roots).tolist()]
+    if not np.array_equal(2 * inner, small.cartan * norms) or any(d in place for d in differences):
+        raise ValueError(f"{images!r} are not simple roots of {small.type} in {group}: their inner products differ")
+    v = module(large.type, next(islice(large.labels(), 1, None)))
+    f = [x.toarray() for x in v.lower]
+    # Coroots go to coroots, which fixes the scale; the other root vectors are brackets, as in `Module.lower`.
+    scale = np.sqrt(2 * small.halves / norms)
+    lower = [s * (f[n] if sign > 0 else f[n].T) for s, n, sign in zip(scale, numbers, signs, strict=True)]
+    diagonal = [x.T @ x - x @ x.T for x in lower]
+    for i, beta, n in small.chains:
+        lower.append((lower[beta] @ lower[i] - lower[i] @ lower[beta]) / n)
+    ours = np.array(compact_generators(small, lower, diagonal, range(sub.dim))).reshape(sub.dim, -1)
+    values = np.repeat(v.weights * large.halves, v.counts, axis=0)
+    theirs = np.array(compact_generators(large, f, [np.diag(c) for c in values.T], range(group.dim))).reshape(
+        group.dim, -1
+    )
+    algebra = np.real(np.linalg.lstsq(theirs.T, ours.T, rcond=None)[0].T)
+    return Embedding(np.where(np.abs(algebra) < 1e-12, 0.0, algebra), group.identity())
+
+
+def SU(n: int) -> Simple:
+    """Special unitary group, type A_(n-1)."""
+    return Simple(f"A{_size('SU', n, 2) - 1}")
+
+
+def Spin(n: int) -> Simple:
+    """The double cover of SO(n): A1, A1 x A1 (not simple), B_((n-1)/2), D_(n/2). Spin(6) has D3's labels."""
+    if n == 4:
+        raise ValueError("Spin(4) is not simple: it is SU(2) x SU(2), groups.Product(groups.SU(2), groups.SU(2))")
+    n = _size("Spin", n, 3)
+    return Simple("A1" if n == 3 else f"{'B' if n % 2 else 'D'}{n // 2}")
+
+
+def Sp(n: int) -> Simple:
+    """The compact symplectic group of quaternionic n/2 x n/2 matrices, n even, type C_(n/2)."""
+    if _size("Sp", n, 2) % 2:
+        raise ValueError(f"Sp(n) takes an even n, got {n}")
+    return Simple("A1" if n == 2 else f"C{n // 2}")
+
+
+def G2() -> Simple:
+    """Automorphisms of the octonions, dimension 14; (1,0) is the 7."""
+    return Simple("G2")
+
+
+def F4() -> Simple:
+    """Dimension 52; (0,0,0,1) is the 26."""
+    return Simple("F4")
+
+
+def E6() -> Simple:
+    """Dimension 78; (1,0,0,0,0,0) is the 27, of complex type."""
+    return Simple("E6")
+
+
+def E7() -> Simple:
+    """Dimension 133; (0,0,0,0,0,0,1) is the 56, of quaternionic type."""
+    return Simple("E7")
+
+
+def E8() -> Simple:
+    """Dimension 248; (0,0,0,0,0,0,0,1) is the adjoint irrep, the smallest."""
+    return Simple("E8")
+
+
+@cache
+def mirror_of(type_: str, weight: Weight) -> Sparse:
+    """`highest.mirror` of a module, made once a process."""
+    return mirror(module(type_, weight))
+
+
+@cache
+def _real_basis(type_: str, weight: Weight) -> Sparse:
+    """Unitary P with v = P x for real components x: (u + Tu) / sqrt 2 and i(u - Tu) / sqrt 2 for u of weight mu, Tu of -mu."""
+    v, t = module(type_, weight), mirror_of(type_, weight)
+    opposite = np.array([v.index[tuple(-w)] for w in v.weights])
+    places = [np.arange(i, j) for i, j in zip(v.offsets[:-1], v.offsets[1:], strict=True)]
+    upper = [places[i] for i in np.flatnonzero(np.arange(len(opposite)) < opposite)]
+    columns = []
+    if upper:
+        take = np.concatenate(upper)
+        one = scipy.sparse.eye_array(v.dim, format="csr")[:, take]
+        both = scipy.sparse.hstack(
+            [(one + t[:, take]) / np.sqrt(2), 1j * (one - t[:, take]) / np.sqrt(2)], format="csc"
+        )
+        columns.append(both[:, np.arange(2 * len(take)).reshape(2, -1).T.ravel()])
+    for i in np.flatnonzero(np.arange(len(opposite)) == opposite):
+        block = t[places[i]][:, places[i]].toarray()
+        for sign, factor in ((1, 1.0), (-1, 1j)):
+            values, vectors = np.linalg.eigh((block + block.T) / 2)
+            basis = (
+                canonical(vectors[:, values * sign > 0].T).T if (values * sign > 0).any() else np.zeros((len(block), 0))
+            )
+            full = scipy.sparse.csc_array((v.dim, basis.shape[1]), dtype=complex).tolil()
+            full[places[i]] = factor * basis
+            columns.append(full.tocsc())
+    return clean(Sparse(scipy.sparse.hstack(columns)))
+
+
+def _realified(x: Sparse) -> Sparse:
+    return Sparse(scipy.sparse.block_array([[x.real, -x.imag], [x.imag, x.real]]))
+
+
+def _antisymmetric(x: Sparse) -> Sparse:
+    """Exactly so, without the entries that are zero but for rounding."""
+    x = clean(Sparse(x.real))
+    return Sparse((x - x.T) / 2)
+
+
+def _text(label: Weight) -> str:
+    return "(" + ",".join(map(str, label)) + ")"
+
+
+def _size(name: str, n: int, least: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < least:
+        raise ValueError(f"{name}(n) takes a whole number n >= {least}, got {n!r}")
+    return int(n)
