@@ -18,6 +18,11 @@ CASES = [
     (groups.Lorentz(), "2x(1,1)", "(0,0)+(2,0)"),
     (groups.Lorentz(parity=True), "2x(1,1)", "(0,0)+(2,0)"),
     (groups.SL2C(), "2x(1,0)", "(1,1)+(0,0)"),
+    (groups.SU(3), "2x(1,0)", "(1,1)+(0,0)"),
+    (groups.G2(), "2x(1,0)", "(1,0)+(0,0)"),
+    (groups.Icosahedral(), "2x3a", "3b+1a"),
+    (groups.Symmetric(4), "2x3a", "2a+1b"),
+    (groups.Product(groups.SO2(), groups.Cyclic(2)), "2x(1)*(1)", "(2)*(0)+(1)*(1)"),
 ]
 every_case = pytest.mark.parametrize(("group", "before", "after"), CASES, ids=[g.name for g, *_ in CASES])
 
@@ -96,6 +101,16 @@ def test_products_reach_every_quadratic_map(group, before, after):
     rank = torch.linalg.matrix_rank(torch.stack(expected), rtol=1e-9)
     assert torch.linalg.matrix_rank(torch.stack(found), rtol=1e-9) == rank
     assert torch.linalg.matrix_rank(torch.stack(expected + found), rtol=1e-9) == rank
+
+
+def test_e8():
+    """248 dimensions in and out: nothing but the group's name is another."""
+    group = groups.E8()
+    adjoint = group.rep("(0,0,0,0,0,0,0,1)")
+    hidden = models.hidden_rep(adjoint, adjoint, 500, max_dim=248)
+    assert [(mul, a.dim) for mul, a in hidden.blocks] == [(250, 1), (1, 248)]
+    net = models.EquivariantMLP(adjoint, hidden, adjoint, layers=1, products=1)
+    testing.assert_equivariant(net, adjoint, adjoint, tolerance=1e-10, samples=2)
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
