@@ -196,7 +196,7 @@ TABLE = {
     ),
     "induction from a covering group": (
         lambda: groups.induce(groups.SL2C().rep("(1,0)"), LORENTZ),
-        "4 of 4 dimensions fit none of the first",
+        "4 of 4 dimensions fit none of the first 52 irreps of Lorentz",  # soon, not after minutes
     ),
     "induction from what is no subgroup": (
         lambda: groups.induce(

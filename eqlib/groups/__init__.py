@@ -3,13 +3,14 @@
 from eqlib.groups import weights
 from eqlib.groups.element import Element
 from eqlib.groups.finite import Finite, Icosahedral, Octahedral, Symmetric
+from eqlib.groups.generated import from_generators
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import CG, copies, intertwiners
 from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral
 from eqlib.groups.product import Product
 from eqlib.groups.rep import Rep
-from eqlib.groups.simple import E6, E7, E8, F4, G2, SU, Simple, Sp, Spin
+from eqlib.groups.simple import E6, E7, E8, F4, G2, SU, Simple, Sp, Spin, embed_roots
 from eqlib.groups.spatial import O3, SO3
 from eqlib.groups.subgroups import Embedding, embed, induce, induced_multiplicity, regular, restrict
 
@@ -44,6 +45,8 @@ __all__ = [
     "Symmetric",
     "copies",
     "embed",
+    "embed_roots",
+    "from_generators",
     "induce",
     "induced_multiplicity",
     "intertwiners",

@@ -37,7 +37,7 @@ class Finite(Group):
     Args:
         generators: permutations, each the images of 0, 1, ..., or invertible real or complex matrices, all of one size.
         name: what is printed; two groups with one name are taken for equal. Default: the order and a digest of the elements.
-        limit: largest order; the time goes with its cube (order 720: 1 s, 2,000: some 20 s).
+        limit: largest order; the time goes with its cube (all irreps of order 720 take 0.2 s, of 1,920 3 s).
 
     Attributes:
         elements: (components, n) permutations or (components, v, v) matrices.

@@ -77,7 +77,7 @@ def irreducible_spaces(table: Index) -> list[Space]:
 
 def canonical_matrices(space: Space, table: Index, closure: Closure) -> tuple[Array, Array]:
     """Orthogonal matrices (order, d, d) of every element, and the commuting algebra (endo, d, d), identity first."""
-    raw = _expand(_restricted(space.basis, table, closure.step[0]), closure)
+    raw = _expand(space.basis, table, closure)
     blocks = _split(raw, [*closure.step[0], *range(len(table))], space.endo)
     first = blocks[0] @ _first_basis(np.einsum("ai,nab,bj->nij", blocks[0], raw, blocks[0], optimize=True))
     columns = [first]
@@ -111,16 +111,23 @@ def _restricted(basis: Array, table: Index, elements: Index) -> Array:
     return np.array([basis.T @ basis[table[inverse[g]]] for g in elements])
 
 
-def _expand(letters: Array, closure: Closure) -> Array:
-    """Matrices of all elements from those of the generators, along the tree in which the elements were found."""
-    order, d = len(closure.parent), letters.shape[-1]
+def _expand(basis: Array, table: Index, closure: Closure) -> Array:
+    """(order, d, d) matrices of all elements, as products along the tree in which the elements were found.
+
+    Every 32 levels they are read off the regular rep again, lest rounding adds up (a thousand turns are a long product).
+    """
+    order, d = basis.shape
+    letters = _restricted(basis, table, closure.step[0])
     depth = np.zeros(order, dtype=np.int64)
     for j in range(1, order):
         depth[j] = depth[closure.parent[j]] + 1
     matrices = np.broadcast_to(np.eye(d), (order, d, d)).copy()
     for level in range(1, int(depth.max()) + 1):
         here = np.flatnonzero(depth == level)
-        matrices[here] = matrices[closure.parent[here]] @ letters[closure.letter[here]]
+        if level % 32:
+            matrices[here] = matrices[closure.parent[here]] @ letters[closure.letter[here]]
+        else:
+            matrices[here] = _restricted(basis, table, here)
     return matrices
 
 

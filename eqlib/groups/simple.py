@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from heapq import heappop, heappush
-from typing import TypeAlias
+from itertools import islice
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse
@@ -22,7 +23,8 @@ from eqlib.groups.group import Group, Irrep
 from eqlib.groups.highest import beside, mirror, product
 from eqlib.groups.intertwiners import Compressed, canonical, compressed
 from eqlib.groups.modules import Sparse, clean, module
-from eqlib.groups.weights import Weight, root_system
+from eqlib.groups.subgroups import Embedding
+from eqlib.groups.weights import RootSystem, Weight, root_system
 
 Constituent: TypeAlias = tuple[Weight, Sparse]
 
@@ -85,21 +87,14 @@ class Simple(Group):
 
     def sparse(self, label: str, which: Sequence[int] | None = None) -> list[Sparse]:
         weight = self.system.check(label)
-        v, count = module(self.system.type, weight), len(self.system.roots)
+        v, rank = module(self.system.type, weight), self.system.rank
         basis = self._constituents(label)[0][1] if self.system.indicator(weight) == 1 else None
-        scale = np.sqrt(2.0 * self.system.norms.max())
-        # Rows of L^-1 with L L^T = ((alpha_i, alpha_j)) make an orthonormal basis out of the h_i.
-        mixing = np.linalg.inv(np.linalg.cholesky((self.system.cartan * self.system.halves).astype(float)))
-        found = []
-        for n in range(self.dim) if which is None else which:
-            if n < 2 * count:
-                f = v.simple[n % count] if n % count < self.system.rank else v.lower[n % count]
-                x = (f.T - f) / scale if n < count else 1j * (f.T + f) / scale
-            else:
-                values = np.repeat((v.weights * self.system.halves) @ mixing[n - 2 * count], v.counts)
-                x = scipy.sparse.diags_array(1j * np.sqrt(2) / scale * values)
-            found.append(_antisymmetric(_realified(x) if basis is None else basis.conj().T @ x @ basis))
-        return found
+        values = np.repeat(v.weights * self.system.halves, v.counts, axis=0).astype(np.float64)
+        diagonal = [scipy.sparse.diags_array(column) for column in values.T]
+        which = range(self.dim) if which is None else which
+        simple = all(n % len(self.system.roots) < rank and n < 2 * len(self.system.roots) for n in which)
+        found = compact_generators(self.system, v.simple if simple else v.lower, diagonal, which)
+        return [_antisymmetric(_realified(x) if basis is None else basis.conj().T @ x @ basis) for x in found]
 
     def matrices(self, label: str) -> tuple[Array, Array]:
         generators = self.sparse(label)
@@ -176,6 +171,62 @@ class Simple(Group):
                     parts = [tau @ basis.conj()] if real else [beside([tau, -1j * tau])]
                     found += [x for y in parts for x in (y.real, y.imag)]
         return compressed(found)
+
+
+def compact_generators(
+    system: RootSystem, lower: Sequence[Any], diagonal: Sequence[Any], which: Sequence[int]
+) -> list[Any]:
+    """The generators numbered `which`, complex, from the f_alpha and the h_i of the simple roots in any representation."""
+    count, scale = len(system.roots), np.sqrt(2.0 * system.norms.max())
+    # Rows of L^-1 with L L^T = ((alpha_i, alpha_j)) make an orthonormal basis out of the h_i.
+    mixing = np.linalg.inv(np.linalg.cholesky((system.cartan * system.halves).astype(float)))
+    found = []
+    for n in which:
+        if n < 2 * count:
+            f = lower[n % count]
+            found.append((f.T - f) / scale if n < count else 1j * (f.T + f) / scale)
+        else:
+            mixed = sum(c * h for c, h in zip(mixing[n - 2 * count], diagonal, strict=True))
+            found.append(1j * np.sqrt(2) / scale * mixed)
+    return found
+
+
+def embed_roots(sub: Simple, group: Simple, images: Sequence[Sequence[int]]) -> Embedding:
+    """How `sub` sits in `group` when its simple roots are these roots of `group`, each given in simple roots.
+
+    SU(3) in G2 has the long roots (0,1) and (3,1). ValueError where they are no roots, or not sub's simple roots.
+    """
+    small, large = sub.system, group.system
+    roots = np.asarray(images)
+    if roots.shape != (small.rank, large.rank) or not np.issubdtype(roots.dtype, np.integer):
+        raise ValueError(
+            f"images must be {small.rank} roots of {group}, {large.rank} whole numbers each, got {images!r}"
+        )
+    place = {tuple(r): n for n, r in enumerate(large.roots.tolist())}
+    signs = [1 if (r >= 0).all() else -1 for r in roots]
+    numbers = [place.get(tuple(r.tolist()), -1) for r in np.array(signs)[:, None] * roots]
+    if -1 in numbers:
+        raise ValueError(f"{images[numbers.index(-1)]!r} is no root of {group}")
+    inner = roots @ (large.cartan * large.halves) @ roots.T
+    norms = inner.diagonal()
+    differences = [tuple(r) for x in roots for r in (x - roots).tolist()]
+    if not np.array_equal(2 * inner, small.cartan * norms) or any(d in place for d in differences):
+        raise ValueError(f"{images!r} are not simple roots of {small.type} in {group}: their inner products differ")
+    v = module(large.type, next(islice(large.labels(), 1, None)))
+    f = [x.toarray() for x in v.lower]
+    # Coroots go to coroots, which fixes the scale; the other root vectors are brackets, as in `Module.lower`.
+    scale = np.sqrt(2 * small.halves / norms)
+    lower = [s * (f[n] if sign > 0 else f[n].T) for s, n, sign in zip(scale, numbers, signs, strict=True)]
+    diagonal = [x.T @ x - x @ x.T for x in lower]
+    for i, beta, n in small.chains:
+        lower.append((lower[beta] @ lower[i] - lower[i] @ lower[beta]) / n)
+    ours = np.array(compact_generators(small, lower, diagonal, range(sub.dim))).reshape(sub.dim, -1)
+    values = np.repeat(v.weights * large.halves, v.counts, axis=0)
+    theirs = np.array(compact_generators(large, f, [np.diag(c) for c in values.T], range(group.dim))).reshape(
+        group.dim, -1
+    )
+    algebra = np.real(np.linalg.lstsq(theirs.T, ours.T, rcond=None)[0].T)
+    return Embedding(np.where(np.abs(algebra) < 1e-12, 0.0, algebra), group.identity())
 
 
 def SU(n: int) -> Simple:

@@ -47,6 +47,8 @@ def embed(sub: Group, group: Group) -> Embedding:
         raise ValueError(f"{sub} is no subgroup of {group}: its generators are not in {group}'s Lie algebra")
     algebra = np.where(np.abs(algebra) < 1e-12, 0.0, algebra)
     index = np.arange(sub.components)
+    if sub.components == 1:
+        return Embedding(algebra.reshape(sub.dim, group.dim), group.identity())
     components = group.from_matrix(sub.matrix(sub.element(np.zeros((sub.components, sub.dim)), index)))
     return Embedding(algebra.reshape(sub.dim, group.dim), components)
 

@@ -122,6 +122,17 @@ def test_known_characters():
         assert np.abs(table - table.real.round()).max() < 1e-12
 
 
+def test_a_long_cycle_stays_exact():
+    """Five hundred turns by one generator: no drift, and the closed form's characters."""
+    group = Finite([np.roll(np.arange(500), 1)])
+    for label in ("1b", "2a", "2iy"):
+        d = group.irrep(label).discrete
+        assert np.abs(d @ d[1] - d[group.table[:, 1]]).max() < 1e-13
+        turns = round(500 * np.arccos(np.clip(d[1, 0, 0], -1, 1)) / (2 * np.pi))
+        angles = 2 * np.pi * (turns * np.arange(500) % 500) / 500
+        assert np.abs(np.trace(d, axis1=1, axis2=2) - d.shape[1] * np.cos(angles)).max() < 1e-13
+
+
 def partitions(n, top=None):
     if n == 0:
         return [[]]
@@ -184,6 +195,17 @@ def test_matrices_do_not_depend_on_how_the_space_was_found(group):
         one, two = (regular_algebra.canonical_matrices(s, group.table, group._closure) for s in (space, turned))
         assert np.abs(one[0] - two[0]).max() < 1e-11
         assert (one[1] == two[1]).all()
+
+
+def test_basis_is_pinned():
+    """These very numbers, for ever: stored weights depend on them."""
+    swap, other = groups.Symmetric(3).irrep("2a").discrete[[1, 2]]
+    assert swap.tolist() == [[1, 0], [0, -1]]
+    assert np.abs(other - [[-0.5, HALF], [HALF, 0.5]]).max() < 1e-14
+    assert np.abs(Q8_POINTS.irrep("4a").discrete[[1, 2]] - [I4, J4]).max() == 0
+    third, half = A4.irrep("3a").discrete[[1, 2]]
+    assert np.abs(third - np.block([[np.eye(1), np.zeros((1, 2))], [np.zeros((2, 1)), TURN]])).max() < 1e-14
+    assert np.abs(half - [[-1 / 3, 2 * np.sqrt(2) / 3, 0], [2 * np.sqrt(2) / 3, 1 / 3, 0], [0, 0, -1]]).max() < 1e-14
 
 
 def test_the_same_bits_twice_and_after_a_pickle():
