@@ -16,9 +16,7 @@ from eqlib.viz.pictures import PALETTE
 FINE = 2  # drawn this many times as large, then reduced, so that slanted lines have smooth edges
 
 
-def plot_roots(
-    systems: Mapping[str, tuple[ArrayLike, ArrayLike]], size: tuple[float, float] = (7.2, 2.7)
-) -> Figure:
+def plot_roots(systems: Mapping[str, tuple[ArrayLike, ArrayLike]], size: tuple[float, float] = (7.2, 2.7)) -> Figure:
     """Root systems of rank two side by side on one scale: an arrow to each root, simple roots in colour and named.
 
     systems: name -> (roots (n, 2), simple roots (2, 2)).
@@ -47,9 +45,7 @@ def plot_roots(
     return figure
 
 
-def plot_weights(
-    diagrams: Mapping[str, tuple[ArrayLike, ArrayLike]], size: tuple[float, float] = (7.2, 2.7)
-) -> Figure:
+def plot_weights(diagrams: Mapping[str, tuple[ArrayLike, ArrayLike]], size: tuple[float, float] = (7.2, 2.7)) -> Figure:
     """Weights in the plane side by side on one scale, each dot with its multiplicity in it.
 
     diagrams: name -> (weights (n, 2), multiplicities (n,)).
@@ -80,12 +76,17 @@ def plot_weights(
 
 
 def plot_projection(
-    where: ArrayLike, shades: Sequence[int] | NDArray[np.int64], edges: ArrayLike = (), limit: float = 0.0, size: int = 400
+    where: ArrayLike,
+    shades: Sequence[int] | NDArray[np.int64],
+    edges: ArrayLike = (),
+    limit: float = 0.0,
+    ink: str = "#d5dde3",
+    size: int = 400,
 ) -> Image.Image:
     """Points in the plane as dots on a square of `size` pixels, x to the right and y up, the origin in the middle.
 
     where: (n, 2). shades: (n,), a number for each dot's colour, counted round the palette. edges: (m, 2), pairs of points
-    that a thin line joins. limit: the largest coordinate that is still on the sheet; 0: a little more than the largest.
+    that a thin line of the colour `ink` joins. limit: the largest coordinate that is still on the sheet; 0: a little more than the largest.
     """
     places = points("where", where)
     if len(shades) != len(places):
@@ -98,7 +99,7 @@ def plot_projection(
     draw = ImageDraw.Draw(sheet)
     pixels = (side / 2 * (1 + places * [1, -1] / reach)).tolist()
     for i, j in pairs.tolist():
-        draw.line((*pixels[i], *pixels[j]), "#d5dde3", 1)
+        draw.line((*pixels[i], *pixels[j]), ink, FINE - 1)
     radius = 0.0115 * side
     for (x, y), shade in zip(pixels, shades, strict=True):
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), PALETTE[int(shade) % 6], "#333333", 1)

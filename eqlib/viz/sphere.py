@@ -11,6 +11,7 @@ from PIL import Image
 from eqlib.viz.pictures import colours
 
 FINE = 2  # drawn this many times as large, then reduced, so that the rim is smooth
+MOST = 8192  # points at once: harmonics of a high degree would take a hundred megabytes for all
 
 
 def plot_on_sphere(
@@ -35,12 +36,16 @@ def plot_on_sphere(
     inside = x**2 + y**2 < 1
     depth = np.sqrt(1 - x[inside] ** 2 - y[inside] ** 2)
     where = x[inside, None] * right + y[inside, None] * up + depth[:, None] * eye
-    found = np.asarray(function(where), dtype=np.float64)
-    if found.shape != (len(where),):
-        raise ValueError(f"function must give ({len(where)},) values for as many points, got {found.shape}")
     values = np.zeros(x.shape)
-    values[inside] = found
+    values[inside] = np.concatenate([_values(function, part) for part in np.array_split(where, -(-len(where) // MOST))])
     pixels = colours(values).astype(np.float64)
     pixels[inside] *= (0.62 + 0.38 * depth)[:, None]
     pixels[~inside] = 255
     return Image.fromarray(pixels.round().astype(np.uint8)).resize((size, size), Image.Resampling.BOX)
+
+
+def _values(function: Callable[[NDArray[np.float64]], ArrayLike], where: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = np.asarray(function(where), dtype=np.float64)
+    if found.shape != (len(where),):
+        raise ValueError(f"function must give ({len(where)},) values for as many points, got {found.shape}")
+    return found
