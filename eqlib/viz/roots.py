@@ -86,7 +86,8 @@ def plot_projection(
     """Points in the plane as dots on a square of `size` pixels, x to the right and y up, the origin in the middle.
 
     where: (n, 2). shades: (n,), a number for each dot's colour, counted round the palette. edges: (m, 2), pairs of points
-    that a thin line of the colour `ink` joins. limit: the largest coordinate that is still on the sheet; 0: a little more than the largest.
+    that a thin line of the colour `ink` joins. limit: the largest coordinate that is still on the sheet; 0: a little more
+    than the largest there is.
     """
     places = points("where", where)
     if len(shades) != len(places):
@@ -94,6 +95,8 @@ def plot_projection(
     pairs = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
     if len(pairs) and not 0 <= pairs.min() <= pairs.max() < len(places):
         raise ValueError(f"edges must point at 0 ... {len(places) - 1}, got {pairs.min()} ... {pairs.max()}")
+    if limit < 0:
+        raise ValueError(f"limit must not be negative, got {limit}")
     side, reach = FINE * size, limit or 1.06 * float(np.abs(places).max())
     sheet = Image.new("RGB", (side, side), "white")
     draw = ImageDraw.Draw(sheet)
@@ -140,7 +143,7 @@ def plot_fano(triples: Sequence[tuple[int, int, int]], size: tuple[float, float]
         for one, two in ((start, middle), (middle, stop)):
             _head(axes, (place[one] + place[two]) / 2, place[two] - place[one])
     for number, at in place.items():
-        axes.text(*at, f"e{'₁₂₃₄₅₆₇'[number - 1]}", ha="center", va="center", fontsize=11, zorder=4,
+        axes.text(at[0], at[1], f"e{'₁₂₃₄₅₆₇'[number - 1]}", ha="center", va="center", fontsize=11, zorder=4,
                   bbox={"boxstyle": "circle,pad=0.25", "facecolor": "#eaf2f8", "edgecolor": PALETTE[0]})  # fmt: skip
     axes.set(xlim=(-2.1, 2.1), ylim=(-1.35, 2.35), aspect="equal")
     axes.axis("off")
@@ -151,7 +154,7 @@ def _head(axes: Axes, at: NDArray[np.float64], along: NDArray[np.float64]) -> No
     """An arrow head in the middle of a line."""
     step = 0.12 * along / np.linalg.norm(along)
     style = {"arrowstyle": "-|>", "color": PALETTE[5], "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", at + step, at - step, arrowprops=style)
+    axes.annotate("", tuple(at + step), tuple(at - step), arrowprops=style)
 
 
 def points(name: str, array: ArrayLike) -> NDArray[np.float64]:
