@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, harmonics, kernels, nn, radial
+from eqlib import groups, harmonics, kernels, models, nn, radial
 
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
 IMAGE = O2.rep("0e")
 POINTS = nn.PointConv(REP, REP, 1, radial.Gaussians(2, 1.0))
+E8_LABEL = "(0,0,0,0,0,0,0,1)"
+TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 PAIR = torch.tensor([[0, 1], [1, 0]])
 SPACE_LIKE = torch.tensor([[1.0, 2.0, 0, 0]], dtype=torch.float64) @ torch.tensor(LORENTZ.coordinates.T)
 
@@ -108,6 +110,77 @@ TABLE = {
     "groups of other spaces": (
         lambda: groups.restrict(O3.rep("1o"), O2),
         "O2 acts on 2 coordinates and O3 on 3: give the embedding",
+    ),
+    "unknown simple type": (lambda: groups.Simple("H4"), "unknown simple type 'H4': there are A1.., B2.., C2.., D3.."),
+    "E9": (lambda: groups.weights.dimension("E9", (1,)), "unknown simple type 'E9'"),
+    "rank zero": (lambda: groups.Simple("A0"), "unknown simple type 'A0'"),
+    "type that is no string": (lambda: groups.Simple(8), "unknown simple type 8"),
+    "Spin(4)": (lambda: groups.Spin(4), "Spin(4) is not simple: it is SU(2) x SU(2)"),
+    "SU(1)": (lambda: groups.SU(1), "SU(n) takes a whole number n >= 2, got 1"),
+    "Sp(5)": (lambda: groups.Sp(5), "Sp(n) takes an even n, got 5"),
+    "too few Dynkin labels": (
+        lambda: groups.G2().irrep("(1)"),
+        "G2 has no irrep '(1)': labels are 2 Dynkin labels, whole numbers >= 0, such as (1,0)",
+    ),
+    "too many Dynkin labels": (lambda: groups.weights.dimension("A2", (1, 0, 0)), "A2 has no irrep (1, 0, 0)"),
+    "negative Dynkin label": (lambda: groups.weights.tensor_product("A2", (1, -1), (1, 0)), "no irrep (1, -1)"),
+    "fractional Dynkin label": (lambda: groups.weights.multiplicities("A2", (0.5, 1)), "no irrep (0.5, 1)"),
+    "Dynkin label in words": (lambda: groups.SU(3).irrep("8"), "A2 has no irrep '8'"),
+    "negative label in a string": (lambda: groups.SU(3).irrep("(-1,2)"), "A2 has no irrep '(-1,2)'"),
+    "invariants of a negative power": (
+        lambda: groups.weights.invariants("A2", (1, 1), -1),
+        "power must be a whole number",
+    ),
+    "coordinates of SU(3)": (lambda: groups.SU(3).vector, "A2 acts on no coordinates"),
+    "module too large": (lambda: groups.E8().irrep("(1,0,0,0,0,0,0,1)").generators, "up to dimension 60000"),
+    "dense tensor too large": (
+        lambda: groups.E8().clebsch_gordan(E8_LABEL, E8_LABEL, "(1,0,0,0,0,0,0,0)").dense(),
+        "takes 1.8 GiB, more than 1: use indices and values",
+    ),
+    "images that are no roots": (
+        lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1), (5, 1)]),
+        "(5, 1) is no root of G2",
+    ),
+    "images that are not simple": (
+        lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1), (3, 2)]),
+        "are not simple roots of A2 in G2",
+    ),
+    "images of the wrong number": (
+        lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1)]),
+        "must be 2 roots of G2",
+    ),
+    "generators that do not close": (
+        lambda: groups.from_generators(SO3.irrep("1").generators[:2]),
+        "generators do not close: [X_0, X_1] is 1 away from their span",
+    ),
+    "generators that depend on each other": (
+        lambda: groups.from_generators([TURN, 2 * TURN]),
+        "generators must be independent: 2 matrices span 1 dimensions",
+    ),
+    "generators of no compact group": (
+        lambda: groups.from_generators([[[0.0, 1], [0, 0]]]),
+        "no inner product is invariant",
+    ),
+    "generators that are not square": (
+        lambda: groups.from_generators(np.zeros((2, 2, 3))),
+        "generators must have shape",
+    ),
+    "an algebra of NaN": (lambda: groups.from_generators(np.full((1, 2, 2), np.nan)), "generators must be finite"),
+    "components without the identity": (
+        lambda: groups.from_generators([TURN], [np.diag([1.0, -1])]),
+        "discrete must begin with the identity",
+    ),
+    "component that moves the algebra": (
+        lambda: groups.from_generators([TURN], [np.eye(2), np.diag([1.0, 2])]),
+        "discrete matrix 1 does not map the Lie algebra onto itself",
+    ),
+    "component without its inverse": (
+        lambda: groups.from_generators([TURN], [np.eye(2), -0.5 * np.eye(2)]),
+        "the inverse of discrete matrix 1 is not among them",
+    ),
+    "representation too large to split": (
+        lambda: groups.from_generators(groups.SU(3).rep("4x(2,2)").generators()),
+        "dimension 108",
     ),
     "no generators": (lambda: groups.Finite([]), "generators are empty: give at least one permutation or matrix"),
     "a generator that grows": (
@@ -295,6 +368,35 @@ TABLE = {
             PAIR,
         ),
         "x must be time-like (x.x > 0) where normalize=True and mu = 0",
+    ),
+    "reps of two groups in a network": (
+        lambda: models.EquivariantMLP(REP, REP, IMAGE),
+        "one layer has one group, got rep_in of O3, rep_hidden of O3, rep_out of O2",
+    ),
+    "no layers": (lambda: models.EquivariantMLP(REP, REP, REP, layers=0), "layers must be an integer >= 1, got 0"),
+    "half a product": (
+        lambda: models.EquivariantMLP(REP, REP, REP, products=0.5),
+        "products must be an integer >= 1, got 0.5",
+    ),
+    "nothing hidden": (
+        lambda: models.EquivariantMLP(REP, O3.rep(""), REP),
+        "rep_hidden must have entries, got O3: ",
+    ),
+    "features of another length in a network": (
+        lambda: models.EquivariantMLP(REP, REP, REP)(torch.zeros(3, 4)),
+        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (3, 4)",
+    ),
+    "too few channels for every irrep": (
+        lambda: models.hidden_rep(REP, REP, 10),
+        "channels must be at least 4 x 5, the number of irreps times the largest dimension, got 10",
+    ),
+    "channels of no whole number": (
+        lambda: models.hidden_rep(REP, REP, 384.0),
+        "channels must be an integer, got 384.0",
+    ),
+    "reps of two groups for a hidden one": (
+        lambda: models.hidden_rep(REP, IMAGE, 384),
+        "one layer has one group, got rep_in of O3, rep_out of O2",
     ),
 }
 

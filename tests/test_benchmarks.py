@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eqlib import data, tagging, training
+from eqlib import data, groups, tagging, training
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -111,6 +111,97 @@ def test_inertia_tensors_of_seeds_that_once_stopped_early(seed):
     import inertia
 
     assert inertia.run("field", seed)["error"] < 5e-4
+
+
+def emlp_errors(model, task, size):
+    """Test errors of the log by seed, and the lines themselves."""
+    lines = {r["seed"]: r for r in runs("emlp.json") if (r["model"], r["task"], r["size"]) == (model, task, size)}
+    assert sorted(lines) == [0, 1, 2], (model, task, size)
+    return [lines[seed]["error"] for seed in (0, 1, 2)], lines
+
+
+def test_tasks_of_emlp_are_what_their_definitions_say():
+    """The inertia tensor by another code, the amplitude as two tensors contracted; and both move as their groups say."""
+    import emlp_tasks
+
+    sets = {size: emlp_tasks.sets("inertia", size) for size in (100, 1000)}
+    assert [len(x) for x, _ in sets[1000].values()] == [5000, 1000, 1000]
+    assert np.array_equal(sets[1000]["train"][0][:100], sets[100]["train"][0])
+    assert np.array_equal(sets[1000]["test"][0], sets[100]["test"][0])
+    assert len(np.unique(np.concatenate([x[:, 5] for x, _ in sets[1000].values()]))) == 7000
+    x, y = sets[100]["train"]
+    mass, points = x[:, :5], x[:, 5:].reshape(-1, 5, 3)
+    for row in range(20):
+        assert y[row].reshape(3, 3) == pytest.approx(data.inertia(mass[row], points[row], np.zeros(3)), abs=1e-12)
+    assert mass.min() > 0
+    assert points.std() == pytest.approx(1.0, abs=0.05)
+    x, y = emlp_tasks.sets("scattering", 100)["test"]
+    assert x.std() == pytest.approx(0.25, abs=0.003)
+    p, metric = x.reshape(-1, 4, 4), np.diag([1.0, -1.0, -1.0, -1.0])
+    dots = p @ metric @ p.swapaxes(1, 2)
+    first, second = dots[:, 0, 2] - dots[:, 0, 0], dots[:, 1, 3] - dots[:, 1, 1]
+    electron = p[:, 0, :, None] * p[:, 2, None, :] - first[:, None, None] * metric
+    muon = p[:, 1, :, None] * p[:, 3, None, :] - second[:, None, None] * metric
+    assert y[:, 0] == pytest.approx(4 * np.einsum("nab,ac,bd,ncd->n", electron, metric, metric, muon), abs=1e-12)
+    group = groups.Lorentz(parity=True)
+    boosted = np.einsum("nij,naj->nai", group.matrix(group.sample(len(x), seed=1, scale=2.0)), p)
+    assert emlp_tasks.scattering_of(boosted.reshape(x.shape)) == pytest.approx(y, abs=1e-9)
+
+
+@pytest.mark.parametrize("task", ["inertia", "scattering"])
+def test_what_the_networks_of_the_emlp_log_are_given(task):
+    """Standardising and turning are equivariant, and the error of a network that knows the answer is zero in raw units."""
+    import emlp_tasks
+    import equivariant_mlp as bench
+
+    rep_in, rep_out = bench.reps(task)
+    (x, y), (raw_x, raw_y) = bench.prepared(task, 300)[0]["train"], emlp_tasks.sets(task, 300)["train"]
+    scales, centre, scale = bench.standards(*bench.to_irreps(task, raw_x, raw_y), rep_in, rep_out)
+    assert bench.prepared(task, 300)[1] == pytest.approx(float(scale) ** 2)
+    assert float(y.square().mean()) == pytest.approx(1.0)
+    truth = {"inertia": emlp_tasks.inertia_of, "scattering": emlp_tasks.scattering_of}[task]
+    turned_x, turned_y = bench.turned(x, y, rep_in, rep_out, seed=3)
+    assert float((turned_x - x).abs().max()) > 0.5
+    # From the turned inputs back to raw ones, through the task's own formula, and forward again.
+    group, components = rep_in.group, turned_x * scales
+    raw = components.numpy()
+    if task == "scattering":
+        raw = (raw.reshape(-1, 4, 4) @ group.coordinates).reshape(raw.shape)
+    expected = (bench.to_irreps(task, raw, truth(raw))[1] - centre) / scale
+    assert turned_y.numpy() == pytest.approx(expected.numpy(), abs=1e-8)
+
+
+def test_plain_network_on_a_task_of_emlp():
+    """1,000 steps on 100 examples: a second run lands within the spread of the seeds, or a tenth."""
+    import equivariant_mlp as bench
+
+    errors, lines = emlp_errors("mlp", "inertia", 100)
+    again = bench.run("mlp", "inertia", 100, seed=0)
+    assert again["parameters"] == lines[0]["parameters"]
+    assert again["error"] == pytest.approx(errors[0], abs=max(np.ptp(errors), 0.1 * errors[0]))
+
+
+@pytest.mark.parametrize("task", ["inertia", "scattering"])
+def test_equivariant_mlp_begins_as_logged(task):
+    """A whole run takes a minute; its first thirty epochs are the log's, and better than the plain network ever gets."""
+    import equivariant_mlp as bench
+
+    _, lines = emlp_errors("ours", task, 100)
+    net, found = bench.train("ours", task, 100, seed=1, epochs=30)
+    assert training.count_parameters(net) == lines[1]["parameters"]
+    assert found["early"] == pytest.approx(lines[1]["early"][:3], rel=0.1)
+    assert found["valid"] < min(emlp_errors("mlp", task, 100)[0])
+
+
+def test_equivariant_mlp_is_at_or_below_what_emlp_published():
+    """Means over the seeds, at every size of both tasks; and O(1,3) in float32 to 1e-6 up to rapidity 1."""
+    import equivariant_mlp as bench
+
+    for task, published in bench.PUBLISHED.items():
+        for size, error in published["emlp"].items():
+            errors, lines = emlp_errors("ours", task, size)
+            assert np.mean(errors) <= error, (task, size, errors)
+            assert max(line["moved"]["1"] for line in lines.values()) < 1e-6, (task, size)
 
 
 def test_logs_name_every_run():

@@ -110,7 +110,7 @@ class Group(ABC):
 
     def dimension_of(self, label: str) -> int:
         """Real dimension of an irrep, for those whose matrices would take long."""
-        return self.matrices(label)[1].shape[-1]
+        return self.irrep(label)._matrices[1].shape[-1]
 
     def endo_of(self, label: str) -> int:
         """Real dimension of an irrep's commuting algebra."""

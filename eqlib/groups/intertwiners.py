@@ -68,11 +68,15 @@ def intertwiners(a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
         raise ValueError(f"Hom of dimensions {da} and {db} has {da * db} unknowns: too many for a dense null space")
     normal = np.zeros((da * db, da * db))
     for x, y in [*zip(a[0], b[0], strict=True), *zip(a[1], b[1], strict=True)]:
-        row = np.kron(y, np.eye(da)) - np.kron(np.eye(db), x.T)
-        normal += row.T @ row
-    values, vectors = scipy.linalg.eigh(normal)
-    count = int((values < 1e-9 * max(1.0, values[-1])).sum())
-    return vectors[:, :count].T.reshape(count, db, da)
+        # R^T R for R = y (x) 1 - 1 (x) x^T, which takes M, flat, to y M - M x.
+        normal += np.kron(y.T @ y, np.eye(da)) + np.kron(np.eye(db), x @ x.T) - np.kron(y.T, x.T) - np.kron(y, x)
+    cut = 1e-9 * np.abs(normal).sum(axis=0).max(initial=1.0)  # relative to a bound of the largest eigenvalue
+    if len(normal) < 800:
+        values, vectors = scipy.linalg.eigh(normal)
+        vectors = vectors[:, values < cut]
+    else:
+        _, vectors = scipy.linalg.eigh(normal, subset_by_value=(-np.inf, cut), driver="evx")
+    return vectors.T.reshape(-1, db, da)
 
 
 def endomorphisms(generators: Array, discrete: Array) -> Array:

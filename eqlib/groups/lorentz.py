@@ -80,6 +80,10 @@ class SL2C(Group):
         generators = np.einsum("bi,aci->abc", flat.conj(), np.array(moved).reshape(6, len(basis), -1)).real
         return generators, np.eye(len(basis))[None]
 
+    def dimension_of(self, label: str) -> int:
+        k, n = _spins(label)
+        return (k + 1) * (n + 1) * (1 if k == n else 2)
+
     def vector_rep(self) -> str:
         return "(1,1)"
 

@@ -144,6 +144,15 @@ class RootSystem:
         above = self.pairing(rho + np.array(label), self.roots).tolist()
         return prod(above) // prod(self.pairing(rho, self.roots).tolist())
 
+    def _dimensions(self, labels: Integers) -> list[int]:
+        """`dimension` of many, (n, rank); in floating point where that is exact."""
+        rho = np.ones(self.rank, dtype=np.int64)
+        ratios = self.pairing((labels + rho)[:, None], self.roots) / self.pairing(rho, self.roots)
+        found = ratios.prod(axis=1)
+        if found.max(initial=0.0) < 1e12:
+            return np.rint(found).astype(np.int64).tolist()
+        return [self.dimension(tuple(x)) for x in labels.tolist()]
+
     @cache  # noqa: B019  root systems live as long as the process
     def dominant_multiplicities(self, label: Weight) -> dict[Weight, int]:
         """Freudenthal's formula on the dominant weights of an irrep, highest first."""
@@ -200,8 +209,9 @@ class RootSystem:
         tops, place = np.unique(moved[inside] - 1, axis=0, return_inverse=True)
         sums = np.zeros(len(tops), dtype=np.int64)
         np.add.at(sums, place.ravel(), (signs * counts)[inside])
-        found = {tuple(w): n for w, n in zip(tops.tolist(), sums.tolist(), strict=True) if n}
-        return dict(sorted(found.items(), key=lambda item: (self.dimension(item[0]), item[0])))
+        tops, sums = tops[sums != 0], sums[sums != 0]
+        ascending = sorted(zip(self._dimensions(tops), map(tuple, tops.tolist()), sums.tolist(), strict=True))
+        return {label: n for _, label, n in ascending}
 
     def dual(self, label: Weight) -> Weight:
         """The highest weight of the conjugate irrep, -w_0 label."""

@@ -1,5 +1,6 @@
 """The networks of the course, one a file, and what they are compared with."""
 
+from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.harmonic import HarmonicNet
 from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
@@ -10,6 +11,7 @@ from eqlib.models.tensor_field import TensorFieldNetwork
 
 __all__ = [
     "CoordinateMLP",
+    "EquivariantMLP",
     "HarmonicNet",
     "LorentzGroupNetwork",
     "PairMLP",
@@ -17,4 +19,5 @@ __all__ = [
     "PlainCNN",
     "TensorFieldNetwork",
     "boosted_tree",
+    "hidden_rep",
 ]

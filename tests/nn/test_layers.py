@@ -25,6 +25,10 @@ CASES = [
     (groups.Symmetric(4), "2x1a+1b+2a+2x3a+3b"),
     (groups.Octahedral(True), "2x1a+1b+2a+2x3b+3c"),
     (groups.Icosahedral(), "2x1a+2x3a+3b+4a+5a"),
+    (groups.SU(2), "2x(0)+2x(1)+(2)"),
+    (groups.SU(3), "2x(0,0)+2x(1,0)+(1,1)"),
+    (groups.Sp(4), "2x(0,0)+2x(1,0)+(0,1)"),
+    (groups.G2(), "2x(0,0)+2x(1,0)+(0,1)"),
     (groups.Product(groups.SO2(), groups.SO2()), "2x(0)*(0)+2x(1)*(0)+(1)*(1)+2x(1)*(1)'"),
     (groups.Product(groups.SL2C(), Q8), "2x((0,0))*(1a)+((1,1))*(1c)+2x((1,0))*(4a)"),
 ]
