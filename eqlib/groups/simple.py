@@ -170,6 +170,7 @@ class Simple(Group):
                     tau = both.change(p, q, t)
                     parts = [tau @ basis.conj()] if real else [beside([tau, -1j * tau])]
                     found += [x for y in parts for x in (y.real, y.imag)]
+                both.release()
         return compressed(found)
 
 

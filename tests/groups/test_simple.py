@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 
 from eqlib import groups
+from eqlib.groups import highest
 from eqlib.groups.modules import module
 
 E8 = "(0,0,0,0,0,0,0,1)"
@@ -274,6 +275,17 @@ def test_too_large_for_dense():
         cg.dense()
     with pytest.raises(ValueError, match="dimension 147250"):
         module("E8", (0, 1, 0, 0, 0, 0, 0, 0))
+
+
+def test_what_is_large_is_let_go():
+    """E8's tensors leave neither dense generators behind nor the action on the product: 120 MB each."""
+    group = groups.E8()
+    adjoint = group.irrep(E8)
+    for a in (adjoint, group.trivial):
+        assert group.clebsch_gordan(a, adjoint, adjoint).shape[0] == 1
+    assert "_matrices" not in vars(adjoint)
+    weight = group.system.check(E8)
+    assert not {"lower", "reflections"} & vars(highest.product("E8", weight, weight)).keys()
 
 
 RESTRICTIONS = [
