@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from math import factorial, sqrt
@@ -34,7 +34,9 @@ def su2_clebsch_gordan(j1: int, j2: int, j3: int) -> Array:
     out = np.zeros((j1 + 1, j2 + 1, j3 + 1))
     if (j1 + j2 + j3) % 2 or not abs(j1 - j2) <= j3 <= j1 + j2:
         return out
-    f = factorial
+    if j1 < j2:
+        return (-1) ** ((j1 + j2 - j3) // 2) * su2_clebsch_gordan(j2, j1, j3).swapaxes(0, 1)
+    f = [factorial(n) for n in range((j1 + j2 + j3) // 2 + 2)].__getitem__
     a, b, c = (j1 + j2 - j3) // 2, (j1 - j2 + j3) // 2, (-j1 + j2 + j3) // 2
     front = (j3 + 1) * f(a) * f(b) * f(c)
     below = f((j1 + j2 + j3) // 2 + 1)
@@ -42,7 +44,7 @@ def su2_clebsch_gordan(j1: int, j2: int, j3: int) -> Array:
         for t in range(j2 + 1):
             p1, p2 = j1 - s, j2 - t  # j + m; s and t are j - m
             u = (j3 - (j1 - 2 * s) - (j2 - 2 * t)) // 2  # j3 - m3
-            if not 0 <= u <= j3:
+            if not 0 <= u <= j3 or (s, t) > (j1 - s, j2 - t):  # the other half has m reversed
                 continue
             total, common = 0, f(a) * f(s) * f(p2) * f(j1) * f(j2)  # a common denominator keeps the sum an integer
             lowest, highest = max(0, s - b, p2 - c), min(a, s, p2)
@@ -51,6 +53,7 @@ def su2_clebsch_gordan(j1: int, j2: int, j3: int) -> Array:
                 total += (-1) ** k * (common * f(b) * f(c) // den)
             square = front * f(p1) * f(s) * f(p2) * f(t) * f(j3 - u) * f(u)
             out[s, t, u] = total / (common * f(b) * f(c)) * sqrt(square / below)
+            out[j1 - s, j2 - t, j3 - u] = (-1) ** a * out[s, t, u]
     return out
 
 
@@ -81,8 +84,8 @@ def rotation_generators(l: int) -> Array:
 def real_clebsch_gordan(l1: int, l2: int, l3: int) -> Array:
     """sqrt(2 l3 + 1) * wigner_3j in the real basis, sign included, (2 l1 + 1, 2 l2 + 1, 2 l3 + 1)."""
     c = su2_clebsch_gordan(2 * l1, 2 * l2, 2 * l3)
-    real = np.einsum("ia,jb,kc,abc->ijk", real_basis(l1), real_basis(l2), real_basis(l3).conj(), c, optimize=True)
-    return real.real
+    half = np.tensordot(real_basis(l1), c, 1) @ real_basis(l3).conj().T  # (i, b, k)
+    return np.matmul(real_basis(l2), half).real
 
 
 class SO3(Group):
@@ -103,6 +106,10 @@ class SO3(Group):
     def matrices(self, label: str) -> tuple[Array, Array]:
         generators = rotation_generators(int(label))
         return generators, np.eye(generators.shape[-1])[None]
+
+    @property
+    def generating(self) -> Sequence[int]:
+        return 0, 1  # turns about two axes
 
     def vector_rep(self) -> str:
         return "1"

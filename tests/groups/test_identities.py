@@ -90,6 +90,19 @@ def test_one_set_of_structure_constants(group, irreps):
 
 
 @every_group
+def test_generating_generators_give_all(group, irreps):
+    """What commutes with `generating` commutes with the algebra: brackets of these span it."""
+    faithful = max(irreps[:4], key=lambda a: np.linalg.matrix_rank(a.generators.reshape(group.dim, a.dim**2)))
+    found = list(faithful.generators[list(group.generating)])
+    for x, y in ((x, y) for x in found for y in found):  # grows
+        bracket = x @ y - y @ x
+        flat = np.array([*found, bracket]).reshape(len(found) + 1, -1)
+        if np.linalg.matrix_rank(flat, tol=1e-8) == len(flat):
+            found.append(bracket)
+    assert len(found) == group.dim
+
+
+@every_group
 def test_endomorphisms_are_all_and_a_division_algebra(group, irreps):
     for a in irreps:
         for e, m in product(a.endomorphisms, [*a.generators, *a.discrete]):
