@@ -17,7 +17,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from eqlib.groups.element import Array
-from eqlib.groups.group import DENSE, Irrep
+from eqlib.groups.irrep import DENSE, Irrep
 
 Sparse: TypeAlias = scipy.sparse.csr_array
 Compressed: TypeAlias = tuple[NDArray[np.int64], Array]
