@@ -370,6 +370,8 @@ def test_from_generators_knows_products():
     three = rep.blocks[0][1]
     assert {a.label: n for a, n in group.tensor_product(three, three).items()} == {"1a": 2, "6a": 1, "8a": 2, "12a": 1}
     assert group.clebsch_gordan(three, three, "8a").residual < 1e-12
+    eight = group.irrep("8a")
+    assert {a.dim: n for a, n in group.tensor_product(eight, eight).items()} == {1: 1, 8: 2, 20: 1, 27: 1}
     assert [a.dim for a in islice(group.irreps(), 4)] == [1, 6, 8, 12]
     lorentz = groups.Lorentz()
     new, q = groups.from_generators(lorentz.irrep("(1,1)").generators)
