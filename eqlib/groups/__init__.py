@@ -10,7 +10,8 @@ from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral
 from eqlib.groups.product import Product
 from eqlib.groups.rep import Rep
-from eqlib.groups.simple import E6, E7, E8, F4, G2, SU, Simple, Sp, Spin, embed_roots
+from eqlib.groups.root_subgroups import embed_roots
+from eqlib.groups.simple import E6, E7, E8, F4, G2, SU, Simple, Sp, Spin
 from eqlib.groups.spatial import O3, SO3
 from eqlib.groups.subgroups import Embedding, embed, induce, induced_multiplicity, regular, restrict
 

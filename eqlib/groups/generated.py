@@ -59,6 +59,7 @@ class Generated(Group):
         root = _orthonormal(generators, discrete)
         both = _moved((generators, discrete), root)
         self._boosts = np.array([np.abs(g + g.T).max() > 1e-9 for g in both[0]])
+        self._form = np.linalg.pinv(np.einsum("aij,bji->ab", both[0], both[0]))
         blocks, q = self._decompose(both)
         self.given, self.basis = self.rep(blocks), np.asarray(np.linalg.solve(root, q), dtype=np.float64)
 
@@ -112,23 +113,30 @@ class Generated(Group):
 
     def _decompose(self, both: Matrices) -> tuple[list[tuple[int, str]], Array]:
         """Irreps, and the orthogonal basis (d, d) in which they stand; those not known before are added."""
+        # Casimir's operator is symmetric and commutes with the group: its eigenspaces are split one by one.
+        casimir = np.einsum("ab,aij,bjk->ik", self._form, both[0], both[0], optimize=True)
+        found = []
+        for space in _eigenspaces(casimir):
+            found += self._split(_moved(both, space.T), space)
+        found.sort(key=lambda pair: (self._known[pair[0][1]][1].shape[-1], pair[0][1]))
+        return [block for block, _ in found], np.concatenate([q for _, q in found], axis=1)
+
+    def _split(self, both: Matrices, where: Array) -> list[tuple[tuple[int, str], Array]]:
+        """The irreps in one eigenspace of Casimir's operator, each with its columns; `where` is the eigenspace's basis."""
         d = both[1].shape[-1]
         if d * d > UNKNOWNS:
             raise ValueError(
-                f"a representation of dimension {d} of {self} is too large: up to {int(UNKNOWNS**0.5)} are split"
+                f"a representation of {self} holds a part of dimension {d}: up to {int(UNKNOWNS**0.5)} can be split"
             )
         commuting = intertwiners(both, both)
         # The eigenspaces of a symmetric map that commutes, and is random otherwise, are irreducible over R.
         weights = np.random.default_rng(0).normal(size=len(commuting))
-        values, vectors = np.linalg.eigh(np.einsum("n,nij->ij", weights, commuting + commuting.swapaxes(1, 2)))
-        parts = np.split(vectors, np.flatnonzero(np.diff(values) > 1e-7 * np.abs(values).max()) + 1, axis=1)
         found = []
-        for part in sorted(parts, key=lambda p: p.shape[1]):
-            space = canonical(part.T).T
-            label, turn = self._recognise(_moved(both, space.T))
+        for part in _eigenspaces(np.einsum("n,nij->ij", weights, commuting + commuting.swapaxes(1, 2))):
+            space = canonical((where @ part).T).T
+            label, turn = self._recognise(_moved(both, space.T @ where))
             found.append(((1, label), space @ turn))
-        found.sort(key=lambda pair: (self._known[pair[0][1]][1].shape[-1], pair[0][1]))
-        return [block for block, _ in found], np.concatenate([q for _, q in found], axis=1)
+        return sorted(found, key=lambda pair: pair[1].shape[1])
 
     def _recognise(self, both: Matrices) -> tuple[str, Array]:
         """The label of an irrep, and the orthogonal map to it from the known one."""
@@ -207,6 +215,13 @@ def _orthonormal(x: Array, h: Array) -> Array:
             "antisymmetric (rotations) and symmetric (boosts) matrices, and orthogonal discrete ones"
         )
     return np.real(scipy.linalg.sqrtm((average + average.T) / 2))
+
+
+def _eigenspaces(symmetric: Array) -> list[Array]:
+    """An orthonormal basis (d, n) of each eigenspace."""
+    values, vectors = np.linalg.eigh((symmetric + symmetric.T) / 2)
+    apart = np.flatnonzero(np.diff(values) > 1e-7 * max(1e-9, np.abs(values).max(initial=0.0))) + 1
+    return np.split(vectors, apart, axis=1)
 
 
 def _moved(both: Matrices, left: Array) -> Matrices:

@@ -1,4 +1,4 @@
-"""What a group has to say about itself: Group, Irrep. Everything else in eqlib is derived from this.
+"""What a group has to say about itself. Everything else in eqlib is derived from this.
 
 A new group is a subclass of `Group` that sets `name`, `dim` and `components` and answers `parse`, `labels` and `matrices`;
 with `vector_rep` (and `element_of`) it also acts on coordinates and gets harmonics and steerable kernels.
@@ -16,13 +16,12 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from eqlib.groups.element import Array, Element, exponential
+from eqlib.groups.element import Array, Element
+from eqlib.groups.irrep import Irrep
 
 if TYPE_CHECKING:
     from eqlib.groups.intertwiners import CG, Compressed
     from eqlib.groups.rep import Rep
-
-DENSE = 1_000_000  # entries of all generators above which sparse ones are combined
 
 
 class Group(ABC):
@@ -343,100 +342,3 @@ class Group(ABC):
         if not np.isfinite(m).all():
             raise ValueError(f"matrix of {self} must be finite")
         return self.element_of(m.reshape(-1, v, v))
-
-
-class Irrep:
-    """An irreducible real representation: a name for arrays that are computed when first asked for.
-
-    Calling it with an Element gives the matrices (n, d, d).
-    """
-
-    def __init__(self, group: Group, label: str) -> None:
-        self.group, self.label = group, label
-
-    def __repr__(self) -> str:
-        return f"{self.group}:{self.label}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Irrep) and (self.group, self.label) == (other.group, other.label)
-
-    def __hash__(self) -> int:
-        return hash((self.group, self.label))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Irrep, (self.group, self.label)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Irrep:
-        return self
-
-    @cached_property
-    def _matrices(self) -> tuple[Array, Array]:
-        generators, discrete = self.group.matrices(self.label)
-        return np.asarray(generators, dtype=np.float64), np.asarray(discrete, dtype=np.float64)
-
-    @property
-    def generators(self) -> Array:
-        """(group.dim, d, d) d rho(X_a)."""
-        return self._matrices[0]
-
-    @cached_property
-    def discrete(self) -> Array:
-        """(components, d, d) one matrix for each component, identity first."""
-        return np.eye(self.dim)[None] if self.group.components == 1 else self._matrices[1]
-
-    @property
-    def constraints(self) -> tuple[Array, Array]:
-        """The generators and the discrete matrices that generate all others: what commutes with these commutes with all."""
-        return self.generators[list(self.group.generating)], self.discrete[list(self.group.generating_components)]
-
-    @cached_property
-    def dim(self) -> int:
-        """Real dimension."""
-        return self.group.dimension_of(self.label)
-
-    @cached_property
-    def endomorphisms(self) -> Array:
-        """(endo, d, d) basis of the commuting algebra R, C or H, identity first."""
-        return self.group.endomorphism_basis(self)
-
-    @cached_property
-    def endo(self) -> int:
-        """Real dimension of the endomorphism algebra: 1, 2 or 4 (real, complex, quaternionic type)."""
-        return self.group.endo_of(self.label)
-
-    @property
-    def is_trivial(self) -> bool:
-        """Whether every element acts as 1."""
-        return self == self.group.trivial
-
-    def sparse_generators(self) -> list[scipy.sparse.csr_array]:
-        """The generators as scipy.sparse arrays, for irreps whose dense ones would not fit."""
-        return self._sparse
-
-    @cached_property
-    def _sparse(self) -> list[scipy.sparse.csr_array]:
-        return self.group.sparse(self.label)
-
-    @cached_property
-    def generating(self) -> list[scipy.sparse.csr_array]:
-        """The generators numbered `group.generating`, sparse."""
-        return self.group.sparse(self.label, self.group.generating)
-
-    def _combined(self, theta: Array) -> Array:
-        """theta . X for coordinates (n, dim): (n, d, d)."""
-        if self.group.dim * self.dim**2 < DENSE:
-            return np.einsum("na,aij->nij", theta, self.generators)
-        flat = scipy.sparse.vstack([x.reshape(1, -1) for x in self._sparse], format="csr")
-        return (theta @ flat).reshape(-1, self.dim, self.dim)
-
-    def __call__(self, g: Element) -> Array:
-        """Matrices of the elements, (n, d, d)."""
-        if g.group != self.group:
-            raise ValueError(f"an element of {g.group} was given to an irrep of {self.group}")
-        result = np.eye(self.dim)
-        for component, theta in g.factors:
-            factor = self.discrete[component]
-            if self.group.dim:
-                factor = factor @ exponential(self._combined(theta))
-            result = result @ factor
-        return result

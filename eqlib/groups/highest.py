@@ -127,6 +127,12 @@ class Product:
     def _format(self, x: Sparse) -> Matrix:
         return x.toarray() if self.dense else Sparse(x)
 
+    def release(self) -> None:
+        """Let go of a large action, 120 MB for E8's 248 x 248, which is soon made again; the eigenspaces stay."""
+        if not self.dense:
+            for name in ("lower", "reflections"):
+                self.__dict__.pop(name, None)
+
     def change(self, p: Sparse, q: Sparse, t: Matrix) -> Matrix:
         """(p (x) q)^T t for maps p and q onto a and b."""
         if not self.dense:

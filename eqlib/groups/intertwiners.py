@@ -17,7 +17,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from eqlib.groups.element import Array
-from eqlib.groups.group import Irrep
+from eqlib.groups.irrep import DENSE, Irrep
 
 Sparse: TypeAlias = scipy.sparse.csr_array
 Compressed: TypeAlias = tuple[NDArray[np.int64], Array]
@@ -229,7 +229,9 @@ def _swap_parts(rows: Array, where: NDArray[np.int64], shape: tuple[int, ...], s
 def _residual(cg: CG, a: Irrep, b: Irrep, c: Irrep) -> float:
     """Largest violation of equivariance over generators and components, relative to the size of the matrices."""
     worst = 0.0
-    if prod(cg.shape) * len(a.group.generating) < FEW:
+    # Dense generators of a large group would stay in memory: 120 MB for E8's 248.
+    held = a.group.dim * max(cg.shape[1:]) ** 2
+    if prod(cg.shape) * len(a.group.generating) < FEW and held < DENSE:
         tensors = cg.dense()
         for n in a.group.generating:
             x, y, z = (v.generators[n] for v in (a, b, c))

@@ -128,7 +128,9 @@ class SL2C(Group):
             for k2, n2, v in self._constituents(b):
                 left, right = su2_clebsch_gordan(k1, k2, k3), su2_clebsch_gordan(n1, n2, n3)
                 if left.any() and right.any():
-                    t = np.einsum("akm,bln,klp,mnq,cpq->abc", u, v, left, right, basis.conj(), optimize=True)
+                    # sum over u_akm v_bln left_klp right_mnq conj(basis_cpq), one factor after the other
+                    t = np.tensordot(np.tensordot(u, left, (1, 0)), v, (2, 1))
+                    t = np.tensordot(np.tensordot(t, right, ((1, 4), (0, 1))), basis.conj(), ((1, 3), (1, 2)))
                     if k3 != n3:  # components of c are Re and Im: i times a map is another map
                         half = t[:, :, : c.dim // 2]
                         rows += [

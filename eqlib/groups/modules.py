@@ -7,6 +7,7 @@ Each positive root alpha has a root vector e_alpha and f_alpha = e_alpha^T with 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, cached_property
 from itertools import islice
 from typing import Any, TypeAlias
@@ -170,6 +171,24 @@ class Module:
 def module(type_: str, label: Weight) -> Module:
     """The irrep of a type with this highest weight, made once a process."""
     return Module(root_system(type_), label)
+
+
+def compact_generators(
+    system: RootSystem, lower: Sequence[Any], diagonal: Sequence[Any], which: Sequence[int]
+) -> list[Any]:
+    """The generators numbered `which`, complex, from the f_alpha and the h_i of the simple roots in any representation."""
+    count, scale = len(system.roots), np.sqrt(2.0 * system.norms.max())
+    # Rows of L^-1 with L L^T = ((alpha_i, alpha_j)) make an orthonormal basis out of the h_i.
+    mixing = np.linalg.inv(np.linalg.cholesky((system.cartan * system.halves).astype(float)))
+    found = []
+    for n in which:
+        if n < 2 * count:
+            f = lower[n % count]
+            found.append((f.T - f) / scale if n < count else 1j * (f.T + f) / scale)
+        else:
+            mixed = sum(c * h for c, h in zip(mixing[n - 2 * count], diagonal, strict=True))
+            found.append(1j * np.sqrt(2) / scale * mixed)
+    return found
 
 
 @cache

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from heapq import heappop, heappush
-from itertools import islice
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse
@@ -22,9 +21,8 @@ from eqlib.groups.element import Array
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.highest import beside, mirror, product
 from eqlib.groups.intertwiners import Compressed, canonical, compressed
-from eqlib.groups.modules import Sparse, clean, module
-from eqlib.groups.subgroups import Embedding
-from eqlib.groups.weights import RootSystem, Weight, root_system
+from eqlib.groups.modules import Sparse, clean, compact_generators, module
+from eqlib.groups.weights import Weight, root_system, text
 
 Constituent: TypeAlias = tuple[Weight, Sparse]
 
@@ -42,16 +40,16 @@ class Simple(Group):
 
     def parse(self, label: str) -> str:
         weight = self.system.check(label)
-        return _text(max(weight, self.system.dual(weight)))
+        return text(max(weight, self.system.dual(weight)))
 
     def labels(self) -> Iterator[str]:
         waiting: list[tuple[int, int, Weight]] = []
         for order, weight in enumerate(self.system.labels()):
             complex_dim = self.system.dimension(weight)
             while waiting and waiting[0][0] < complex_dim:
-                yield _text(heappop(waiting)[2])
+                yield text(heappop(waiting)[2])
             if weight >= self.system.dual(weight):
-                heappush(waiting, (self.dimension_of(_text(weight)), order, weight))
+                heappush(waiting, (self.dimension_of(text(weight)), order, weight))
 
     def dimension_of(self, label: str) -> int:
         weight = self.system.check(label)
@@ -73,7 +71,7 @@ class Simple(Group):
         letter, rank = self.system.type[0], self.system.rank
         if self.system.type == "A1":
             return "(2)"
-        return _text((1, *[0] * (rank - 1))) if letter in "BDG" else None
+        return text((1, *[0] * (rank - 1))) if letter in "BDG" else None
 
     def vector_rep(self) -> str:
         return self._vector() or super().vector_rep()
@@ -81,7 +79,7 @@ class Simple(Group):
     def harmonic(self, degree: int) -> str:
         if (vector := self._vector()) is None:
             return super().harmonic(degree)
-        return _text(tuple(degree * x for x in self.system.check(vector)))
+        return text(tuple(degree * x for x in self.system.check(vector)))
 
     # Matrices ------------------------------------------------------------------------------------------------------
 
@@ -138,7 +136,7 @@ class Simple(Group):
                 for c, n in self.system.tensor_product(left, right).items():
                     found[c] = found.get(c, 0) + n
         primary = {c: n for c, n in found.items() if c >= self.system.dual(c)}
-        return {_text(c): n // 2 if self.system.indicator(c) == -1 else n for c, n in primary.items()}
+        return {text(c): n // 2 if self.system.indicator(c) == -1 else n for c, n in primary.items()}
 
     def _weights(self, label: str) -> list[Weight]:
         weight = self.system.check(label)
@@ -170,63 +168,8 @@ class Simple(Group):
                     tau = both.change(p, q, t)
                     parts = [tau @ basis.conj()] if real else [beside([tau, -1j * tau])]
                     found += [x for y in parts for x in (y.real, y.imag)]
+                both.release()
         return compressed(found)
-
-
-def compact_generators(
-    system: RootSystem, lower: Sequence[Any], diagonal: Sequence[Any], which: Sequence[int]
-) -> list[Any]:
-    """The generators numbered `which`, complex, from the f_alpha and the h_i of the simple roots in any representation."""
-    count, scale = len(system.roots), np.sqrt(2.0 * system.norms.max())
-    # Rows of L^-1 with L L^T = ((alpha_i, alpha_j)) make an orthonormal basis out of the h_i.
-    mixing = np.linalg.inv(np.linalg.cholesky((system.cartan * system.halves).astype(float)))
-    found = []
-    for n in which:
-        if n < 2 * count:
-            f = lower[n % count]
-            found.append((f.T - f) / scale if n < count else 1j * (f.T + f) / scale)
-        else:
-            mixed = sum(c * h for c, h in zip(mixing[n - 2 * count], diagonal, strict=True))
-            found.append(1j * np.sqrt(2) / scale * mixed)
-    return found
-
-
-def embed_roots(sub: Simple, group: Simple, images: Sequence[Sequence[int]]) -> Embedding:
-    """How `sub` sits in `group` when its simple roots are these roots of `group`, each given in simple roots.
-
-    SU(3) in G2 has the long roots (0,1) and (3,1). ValueError where they are no roots, or not sub's simple roots.
-    """
-    small, large = sub.system, group.system
-    roots = np.asarray(images)
-    if roots.shape != (small.rank, large.rank) or not np.issubdtype(roots.dtype, np.integer):
-        raise ValueError(
-            f"images must be {small.rank} roots of {group}, {large.rank} whole numbers each, got {images!r}"
-        )
-    place = {tuple(r): n for n, r in enumerate(large.roots.tolist())}
-    signs = [1 if (r >= 0).all() else -1 for r in roots]
-    numbers = [place.get(tuple(r.tolist()), -1) for r in np.array(signs)[:, None] * roots]
-    if -1 in numbers:
-        raise ValueError(f"{images[numbers.index(-1)]!r} is no root of {group}")
-    inner = roots @ (large.cartan * large.halves) @ roots.T
-    norms = inner.diagonal()
-    differences = [tuple(r) for x in roots for r in (x - roots).tolist()]
-    if not np.array_equal(2 * inner, small.cartan * norms) or any(d in place for d in differences):
-        raise ValueError(f"{images!r} are not simple roots of {small.type} in {group}: their inner products differ")
-    v = module(large.type, next(islice(large.labels(), 1, None)))
-    f = [x.toarray() for x in v.lower]
-    # Coroots go to coroots, which fixes the scale; the other root vectors are brackets, as in `Module.lower`.
-    scale = np.sqrt(2 * small.halves / norms)
-    lower = [s * (f[n] if sign > 0 else f[n].T) for s, n, sign in zip(scale, numbers, signs, strict=True)]
-    diagonal = [x.T @ x - x @ x.T for x in lower]
-    for i, beta, n in small.chains:
-        lower.append((lower[beta] @ lower[i] - lower[i] @ lower[beta]) / n)
-    ours = np.array(compact_generators(small, lower, diagonal, range(sub.dim))).reshape(sub.dim, -1)
-    values = np.repeat(v.weights * large.halves, v.counts, axis=0)
-    theirs = np.array(compact_generators(large, f, [np.diag(c) for c in values.T], range(group.dim))).reshape(
-        group.dim, -1
-    )
-    algebra = np.real(np.linalg.lstsq(theirs.T, ours.T, rcond=None)[0].T)
-    return Embedding(np.where(np.abs(algebra) < 1e-12, 0.0, algebra), group.identity())
 
 
 def SU(n: int) -> Simple:
@@ -316,10 +259,6 @@ def _antisymmetric(x: Sparse) -> Sparse:
     """Exactly so, without the entries that are zero but for rounding."""
     x = clean(Sparse(x.real))
     return Sparse((x - x.T) / 2)
-
-
-def _text(label: Weight) -> str:
-    return "(" + ",".join(map(str, label)) + ")"
 
 
 def _size(name: str, n: int, least: int) -> int:

@@ -252,7 +252,7 @@ class RootSystem:
         if not good or len(parts) != self.rank:
             raise ValueError(
                 f"{self.type} has no irrep {label!r}: labels are {self.rank} Dynkin labels, whole numbers >= 0, such as "
-                f"{_text((1, *[0] * (self.rank - 1)))}"
+                f"{text((1, *[0] * (self.rank - 1)))}"
             )
         return tuple(int(x) for x in parts)  # type: ignore[call-overload]
 
@@ -311,7 +311,8 @@ def invariants(type_: str, label: Iterable[int] | str, power: int) -> int:
     return sum(n * powers[power - power // 2].get(system.dual(mu), 0) for mu, n in powers[power // 2].items())
 
 
-def _text(label: Weight) -> str:
+def text(label: Weight) -> str:
+    """Dynkin labels as an irrep's label, "(1,0)"."""
     return "(" + ",".join(map(str, label)) + ")"
 
 

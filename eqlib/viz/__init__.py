@@ -5,6 +5,8 @@ from eqlib.viz.dials import dial, matrix
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
 from eqlib.viz.maps import plot_group_map
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
+from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
+from eqlib.viz.sphere import plot_on_sphere
 from eqlib.viz.widgets import show, slider
 
 __all__ = [
@@ -14,13 +16,18 @@ __all__ = [
     "matrix",
     "picture",
     "plot_boosted_jet",
+    "plot_fano",
     "plot_group_map",
     "plot_histograms",
     "plot_jet",
     "plot_lorentz_network",
+    "plot_on_sphere",
     "plot_paths",
+    "plot_projection",
     "plot_roc",
+    "plot_roots",
     "plot_spread",
+    "plot_weights",
     "png",
     "show",
     "slider",

@@ -142,3 +142,7 @@ def test_dimensions_beyond_machine_integers():
     assert weights.dimension("E8", (1,) * 8) == 2**120
     assert weights.dimension("E8", "(0,0,0,1,0,0,0,0)") == 6899079264
     assert weights.dimension("A20", (1,) * 20) == 2**210
+    found = weights.tensor_product("E8", E8, (2,) * 8)
+    dims = [weights.dimension("E8", c) for c in found]
+    assert dims == sorted(dims)
+    assert sum(n * d for n, d in zip(found.values(), dims, strict=True)) == 248 * 3**120
