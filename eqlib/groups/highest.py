@@ -7,7 +7,7 @@ by a reflection of the Weyl group, lifted to an orthogonal matrix, so that no di
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from eqlib.groups.weights import Integers, Weight
 
 Matrix: TypeAlias = Any  # a dense Array, or a scipy.sparse one
 Polish: TypeAlias = Callable[[Integers, Matrix], Matrix]
-FEW = 10_000_000  # entries of a product's matrices below which dense ones are faster
+FEW = 4_000_000  # entries of a product's matrices below which dense ones are faster
 
 
 def extend(
@@ -198,7 +198,7 @@ class Product:
         return Sparse((values.ravel(), place), shape=shape)
 
 
-@cache
+@lru_cache(maxsize=4)  # what one real product needs; a table over all pairs would fill the memory
 def product(type_: str, left: Weight, right: Weight) -> Product:
-    """The product of two irreps, made once a process."""
+    """The product of two irreps; the last few are kept."""
     return Product(module(type_, left), module(type_, right))
