@@ -12,7 +12,8 @@ gives for its irreps, relative to the largest of those X, taken afterwards. `num
 
 The libraries do not make quite the same tables. e3nn and lie-nn have real bases for SO(3); for the Lorentz group lie-nn's irreps
 (k,n) are complex and (n,k) is another one, where eqlib has one real irrep of twice the dimension: its table is shorter and
-its tensors are larger. For SU(3) lie-nn's are complex as well, with highest weights for labels.
+its tensors are larger. For SU(3) lie-nn's are complex as well, and its tensors into the 8 are wrong: even the one of
+1 (x) 8 -> 8, which can only be a multiple of the identity, is none.
 """
 
 from __future__ import annotations

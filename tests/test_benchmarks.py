@@ -209,6 +209,25 @@ def test_equivariant_mlp_is_at_or_below_what_emlp_published():
                 assert np.mean(emlp_errors(rival, task, size)[0]) < 1.5 * published[rival][size], (rival, task, size)
 
 
+def test_tables_of_clebsch_gordan_tensors():
+    """The table of SO(3) up to l = 6 again, beside e3nn in the same minute: as many numbers, exact, and the faster one."""
+    import clebsch_gordan as bench
+
+    logged = {(r["case"], r["library"], r["seed"]): r for r in runs("clebsch_gordan.json")}
+    assert logged.keys() == {(c, lib, s) for c, (_, _, libs) in bench.CASES.items() for lib in libs for s in (0, 1, 2)}
+    again = {library: bench.run("SO3 6", library, 0) for library in ("eqlib", "e3nn")}
+    for library, line in again.items():
+        assert {k: line[k] for k in ("triples", "numbers")} == {
+            k: logged["SO3 6", library, 0][k] for k in ("triples", "numbers")
+        }
+        assert line["residual"] < 1e-14
+    assert again["eqlib"]["seconds"] < again["e3nn"]["seconds"]
+    ours = [r for (_, library, _), r in logged.items() if library == "eqlib"]
+    assert max(r["residual"] for r in ours) < 1e-12
+    assert max(logged["SO3 12", "eqlib", s]["seconds"] for s in (0, 1, 2)) < 3
+    assert max(logged["Lorentz 8", "eqlib", s]["seconds"] for s in (0, 1, 2)) < 3
+
+
 def test_logs_name_every_run():
     """What a reader needs to repeat a line: command, commit, seed, seconds; three seeds a point."""
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
