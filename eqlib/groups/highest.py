@@ -114,18 +114,25 @@ class Product:
     @cached_property
     def lower(self) -> list[Matrix]:
         """(P,) f_alpha on the product."""
-        one, two = (scipy.sparse.eye_array(m.dim, format="csr") for m in (self.a, self.b))
         pairs = zip(self.a.lower, self.b.lower, strict=True)
-        return [self._format(scipy.sparse.kron(f, two) + scipy.sparse.kron(one, g)) for f, g in pairs]
+        if not self.dense:
+            one, two = (scipy.sparse.eye_array(m.dim, format="csr") for m in (self.a, self.b))
+            return [Sparse(scipy.sparse.kron(f, two) + scipy.sparse.kron(one, g)) for f, g in pairs]
+        (m, n), found = (self.a.dim, self.b.dim), []
+        for f, g in pairs:
+            out = np.zeros((m, n, m, n))
+            out[:, np.arange(n), :, np.arange(n)] += f.toarray()
+            out[np.arange(m), :, np.arange(m), :] += g.toarray()
+            found.append(out.reshape(m * n, m * n))
+        return found
 
     @cached_property
     def reflections(self) -> list[Matrix]:
         """(rank,) the lifted simple reflections on the product."""
         pairs = zip(self.a.reflections, self.b.reflections, strict=True)
-        return [self._format(scipy.sparse.kron(s, t)) for s, t in pairs]
-
-    def _format(self, x: Sparse) -> Matrix:
-        return x.toarray() if self.dense else Sparse(x)
+        if self.dense:
+            return [np.kron(s.toarray(), t.toarray()) for s, t in pairs]
+        return [Sparse(scipy.sparse.kron(s, t)) for s, t in pairs]
 
     def release(self) -> None:
         """Let go of a large action, 120 MB for E8's 248 x 248, which is soon made again; the eigenspaces stay."""

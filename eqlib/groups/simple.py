@@ -114,6 +114,7 @@ class Simple(Group):
         j = np.kron(np.diag([1.0, -1.0]), mirror_of(self.system.type, self.system.check(a.label)).toarray())
         return np.array([np.eye(a.dim), i, j, i @ j])
 
+    @cache  # noqa: B019  equal groups share it
     def _constituents(self, label: str) -> list[Constituent]:
         """Irreps of the complexification: (highest weight, map from real components to its weight basis)."""
         weight = self.system.check(label)

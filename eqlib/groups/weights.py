@@ -213,10 +213,12 @@ class RootSystem:
         ascending = sorted(zip(self._dimensions(tops), map(tuple, tops.tolist()), sums.tolist(), strict=True))
         return {label: n for _, label, n in ascending}
 
+    @cache  # noqa: B019
     def dual(self, label: Weight) -> Weight:
         """The highest weight of the conjugate irrep, -w_0 label."""
         return tuple(self.dominant(-np.array([label]))[0][0].tolist())
 
+    @cache  # noqa: B019
     def indicator(self, label: Weight) -> int:
         """Frobenius-Schur: 1 real, 0 complex, -1 quaternionic, by the parity of <label, 2 rho^vee> (Bourbaki VIII, Sec. 7)."""
         if self.dual(label) != label:
