@@ -1,4 +1,4 @@
-"""The authors' own EMLP on their tasks, a line of benchmarks/results/emlp.json a run.
+"""The authors' own EMLP on the same examples; a run adds a line to benchmarks/results/emlp.json, which holds none yet.
 
     python -m venv old && old/bin/pip install jax==0.4.13 jaxlib==0.4.13 "numpy<1.27" "scipy<1.12" "plum-dispatch<2" \\
         h5py "optax<0.1.8" tqdm wheel pillow parameterized six "scikit-learn<1.5" matplotlib tensorboard
@@ -6,7 +6,8 @@
     PYTHONPATH=. old/bin/python benchmarks/emlp_original.py --tasks scattering --sizes 100 --seeds 0
 
 The package wants a jax of 2023, so it has an environment of its own and is no part of the `bench` extra. On one core a step
-takes 0.7 s at n = 100 and 3 to 5 s at batches of 500: only the smallest size is practical here.
+takes 0.7 s at n = 100 and 3 to 5 s at batches of 500, a run so a quarter of an hour to two hours: what stands beside ours in
+`equivariant_mlp.PUBLISHED` is their own log.
 """
 
 from __future__ import annotations
