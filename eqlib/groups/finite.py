@@ -113,7 +113,7 @@ class Finite(Group):
         for space in irreducible_spaces(self.table):
             d = space.basis.shape[1]
             used[d] += 1
-            found[f"{d}{_letters(used[d])}"] = space
+            found[f"{d}{letters(used[d])}"] = space
         return found
 
     @cached_property
@@ -199,7 +199,7 @@ class Finite(Group):
         return O2() if size == 2 else O3() if size == 3 else self
 
 
-def _letters(n: int) -> str:
+def letters(n: int) -> str:
     """The n-th of a, b, ... z, aa, ab ..., n >= 1."""
     name = ""
     while n:

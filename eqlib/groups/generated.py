@@ -11,7 +11,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from eqlib.groups.element import Array
-from eqlib.groups.finite import LETTERS, Finite
+from eqlib.groups.finite import Finite, letters
 from eqlib.groups.group import Group, Irrep
 from eqlib.groups.intertwiners import UNKNOWNS, canonical, endomorphisms, intertwiners
 from eqlib.groups.rep import Rep
@@ -107,7 +107,7 @@ class Generated(Group):
 
     def _add(self, both: Matrices, ends: Array) -> str:
         dim = both[1].shape[-1]
-        label = f"{dim}{LETTERS[sum(x[1].shape[-1] == dim for x in self._known.values())]}"
+        label = f"{dim}{letters(1 + sum(x[1].shape[-1] == dim for x in self._known.values()))}"
         self._known[label], self._ends[label] = both, ends
         return label
 

@@ -97,8 +97,11 @@ class Irrep:
         """theta . X for coordinates (n, dim): (n, d, d)."""
         if self.group.dim * self.dim**2 < DENSE:
             return np.einsum("na,aij->nij", theta, self.generators)
-        flat = scipy.sparse.vstack([x.reshape(1, -1) for x in self._sparse], format="csr")
-        return (theta @ flat).reshape(-1, self.dim, self.dim)
+        return (theta @ self._flat).reshape(-1, self.dim, self.dim)
+
+    @cached_property
+    def _flat(self) -> scipy.sparse.csr_array:
+        return scipy.sparse.vstack([x.reshape(1, -1) for x in self._sparse], format="csr")
 
     def __call__(self, g: Element) -> Array:
         """Matrices of the elements, (n, d, d)."""

@@ -8,7 +8,7 @@ import pytest
 
 from eqlib import groups
 from eqlib.groups import regular_algebra
-from eqlib.groups.finite import LETTERS, Finite, _letters
+from eqlib.groups.finite import LETTERS, Finite, letters
 
 HALF = np.sqrt(0.75)
 TURN = np.array([[-0.5, -HALF], [HALF, -0.5]])  # a third of a turn
@@ -267,7 +267,7 @@ def test_invariant_harmonics(group, expected):
 
 
 def test_labels():
-    names = [_letters(n) for n in range(1, 700)]
+    names = [letters(n) for n in range(1, 700)]
     assert names[:3] + names[24:27] == ["a", "b", "c", "z", "aa", "ab"]
     assert len(set(names)) == len(names)
     assert "x" not in LETTERS

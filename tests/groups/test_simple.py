@@ -373,6 +373,8 @@ def test_from_generators_knows_products():
     eight = group.irrep("8a")
     assert {a.dim: n for a, n in group.tensor_product(eight, eight).items()} == {1: 1, 8: 2, 20: 1, 27: 1}
     assert [a.dim for a in islice(group.irreps(), 4)] == [1, 6, 8, 12]
+    circle = groups.from_generators([[[0.0, -1.0], [1.0, 0.0]]])[0].group
+    assert [a.label for a in islice(circle.irreps(), 28)][-2:] == ["2aa", "2ab"]  # more than the alphabet
     lorentz = groups.Lorentz()
     new, q = groups.from_generators(lorentz.irrep("(1,1)").generators)
     assert not new.group.compact
