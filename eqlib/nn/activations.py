@@ -118,7 +118,7 @@ class Invariants(_Blockwise):
 class _Norm(_Blockwise):
     """Learnt scale of each copy and offset of each scalar."""
 
-    def __init__(self, rep: Rep, axis: int) -> None:
+    def __init__(self, rep: Rep, axis: int = -1) -> None:
         super().__init__(rep, axis)
         self.weight = torch.nn.Parameter(torch.ones(rep.copies))
         self.scalars = sum(mul for (mul, _), trivial in zip(rep.blocks, self._trivial, strict=True) if trivial)
