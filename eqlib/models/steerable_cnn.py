@@ -83,11 +83,12 @@ class GroupCNN(SteerableCNN):
     """A group convolutional network (Cohen and Welling 2016): every feature is a function on a finite group, in `channels`.
 
     The first convolution lifts the image, the others are group convolutions; ReLU is pointwise on the group, and the largest
-    value over the group, then the mean over the pixels, is invariant. Pooling by two follows each block but the last.
+    value over the group, then the mean over the pixels, is invariant.
 
     Args:
         group: a finite group of the plane; Cyclic(4) is p4, Dihedral(4) is p4m.
         channels: for each block.
+        pool: after which blocks; None: each but the last.
     """
 
     def __init__(
@@ -97,10 +98,11 @@ class GroupCNN(SteerableCNN):
         kernel_size: int = 5,
         classes: int = 10,
         norm: bool = True,
+        pool: Sequence[int] | None = None,
     ) -> None:
         rep = regular(group)[0]
         hidden = [fields(rep, c) for c in channels]
-        pool = range(len(channels) - 1)
+        pool = range(len(channels) - 1) if pool is None else pool
         super().__init__(group, hidden, classes, None, kernel_size, "fourier", pool=pool, norm=norm)
 
 
