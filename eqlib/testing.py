@@ -266,14 +266,14 @@ def causes(
 
 
 def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype) -> Callable[..., Tensor]:
-    """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is."""
+    """A copy of a module in `dtype` with every parameter drawn anew, at its own scale (0.3 if it is zero); else as it is."""
     if not isinstance(f, torch.nn.Module):
         return f
     f = copy.deepcopy(f).to(dtype)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in f.parameters():
-            spread = max(float(p.square().mean().sqrt()), 0.3) if p.numel() else 1.0
+            spread = (float(p.square().mean().sqrt()) or 0.3) if p.numel() else 1.0
             p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * spread)
     return f
 

@@ -56,12 +56,12 @@ def _small(kind: str) -> torch.nn.Module:
     if kind == "harmonic":
         return models.HarmonicNet(groups.SO2())
     if kind in ("p4", "p4m"):
-        group, channels = (groups.Cyclic(4), (5, 5, 6)) if kind == "p4" else (groups.Dihedral(4), (3, 4, 4))
+        group, channels = (groups.Cyclic(4), (4, 6, 6)) if kind == "p4" else (groups.Dihedral(4), (2, 4, 6))
         return models.GroupCNN(group, channels)
     if kind == "steerable":
         so2 = groups.SO2()
         return models.SteerableCNN(
-            so2, [groups.fields(so2.rep("0+1+2"), c) for c in (6, 8)], invariants=24, pool=(0, 1), samples=8
+            so2, [groups.fields(so2.rep("0+1+2"), c) for c in (8, 9)], invariants=24, pool=(0, 1), samples=8
         )
     return models.PlainCNN(24) if kind == "cnn-wide" else models.PlainCNN.of_size(6300)
 
@@ -74,7 +74,7 @@ def _large(kind: str) -> torch.nn.Module:
     if kind in ("p4", "p4m"):
         group, channels = (groups.Cyclic(4), (8, 10, 10, 10, 10))
         if kind == "p4m":
-            group, channels = groups.Dihedral(4), (5, 7, 7, 7, 7)
+            group, channels = groups.Dihedral(4), (6, 7, 7, 7, 7)
         return models.GroupCNN(group, channels, pool=pool)
     if kind == "steerable":
         so2 = groups.SO2()

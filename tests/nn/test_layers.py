@@ -219,7 +219,7 @@ def test_restrict_commutes_with_the_subgroup(group, text, sub):
         expected = torch.einsum("nij,nj->ni", torch.tensor(layer.rep_out(h)), layer(x))
         assert (layer(moved) - expected).abs().max() < 1e-12
         assert (layer(x).norm(dim=1) - x.norm(dim=1)).abs().max() < 1e-12
-    with pytest.raises(ValueError, match="subgroup|not in"):
+    with pytest.raises(ValueError, match=r"subgroup|not in"):
         nn.Restrict(sub.rep([(1, sub.trivial)]), group)
 
 
