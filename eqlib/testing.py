@@ -180,11 +180,11 @@ def grid_equivariance_error(
             after = f(torch.cat(moved).to(dtype)).double()
             # Where pixel p of the turned image was before, counted in pixels from the corner.
             was = _index(points @ turn, plain.shape[-1])
-            before = np.array(
+            moved_back = np.array(
                 [[map_coordinates(c, was, order=5, mode="nearest") for c in image] for image in plain.numpy()]
             )
-            before = np.einsum("ij,njp->nip", fibre_out, before[:, :, near])
-            errors.append(_relative(plain, torch.tensor(before), after[:, :, torch.tensor(near)], mean=True))
+            expected = np.einsum("ij,njp->nip", fibre_out, moved_back[:, :, near])
+            errors.append(_relative(plain, torch.tensor(expected), after[:, :, torch.tensor(near)], mean=True))
     return float(np.mean(errors))
 
 
@@ -239,7 +239,7 @@ def causes(
         rep_in = getattr(layer, "rep_in", getattr(layer, "rep", rep))
         rep = getattr(layer, "rep_out", getattr(layer, "rep", rep_in))
         module, pixels = randomised(layer, seed, torch.float64, 0.0), getattr(layer, "size", size)
-        dense = copy.deepcopy(module)
+        dense: Any = copy.deepcopy(module)
         if hasattr(layer, "stride"):
             dense.stride = 1
 

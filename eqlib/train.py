@@ -55,9 +55,10 @@ def _small(kind: str) -> torch.nn.Module:
     """About 6,300 parameters, three convolutions."""
     if kind == "harmonic":
         return models.HarmonicNet(groups.SO2())
-    if kind in ("p4", "p4m"):
-        group, channels = (groups.Cyclic(4), (4, 6, 6)) if kind == "p4" else (groups.Dihedral(4), (2, 4, 6))
-        return models.GroupCNN(group, channels)
+    if kind == "p4":
+        return models.GroupCNN(groups.Cyclic(4), (4, 6, 6))
+    if kind == "p4m":
+        return models.GroupCNN(groups.Dihedral(4), (2, 4, 6))
     if kind == "steerable":
         so2 = groups.SO2()
         return models.SteerableCNN(
@@ -71,17 +72,17 @@ def _large(kind: str) -> torch.nn.Module:
     pool = (0, 2)
     if kind == "harmonic":
         return models.HarmonicNet(groups.SO2(), ("12x0+8x1+8x2", *["16x0+12x1+9x2"] * 4), pool=pool)
-    if kind in ("p4", "p4m"):
-        group, channels = (groups.Cyclic(4), (8, 10, 10, 10, 10))
-        if kind == "p4m":
-            group, channels = groups.Dihedral(4), (6, 7, 7, 7, 7)
-        return models.GroupCNN(group, channels, pool=pool)
+    if kind == "p4":
+        return models.GroupCNN(groups.Cyclic(4), (8, 10, 10, 10, 10), pool=pool)
+    if kind == "p4m":
+        return models.GroupCNN(groups.Dihedral(4), (6, 7, 7, 7, 7), pool=pool)
     if kind == "steerable":
         so2 = groups.SO2()
         hidden = [groups.fields(so2.rep("0+1+2"), c) for c in (12, 12, 12, 16)]
         return models.SteerableCNN(so2, hidden, pool=pool, samples=8)
-    options = {"blocks": 5, "pool": pool}
-    return models.PlainCNN(64, **options) if kind == "cnn-wide" else models.PlainCNN.of_size(40_000, **options)
+    if kind == "cnn-wide":
+        return models.PlainCNN(64, blocks=5, pool=pool)
+    return models.PlainCNN.of_size(40_000, blocks=5, pool=pool)
 
 
 def neighbours(train: data.Split, images: NDArray[np.float32], copies: int = COPIES) -> NDArray[np.int64]:

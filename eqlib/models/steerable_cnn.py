@@ -63,11 +63,13 @@ class SteerableCNN(torch.nn.Module):
             blocks += [nn.GridPool()] if i in pool else []
             rep = act.rep
             if restrict and i in restrict:
-                blocks.append(nn.Restrict(rep, restrict[i], axis=1))
-                rep, group = blocks[-1].rep_out, restrict[i]
+                smaller = nn.Restrict(rep, restrict[i], axis=1)
+                blocks.append(smaller)
+                rep, group = smaller.rep_out, restrict[i]
         if invariants is None:
-            blocks.append(nn.GroupPool(rep, samples, axis=1))
-            out = blocks[-1].rep_out
+            largest = nn.GroupPool(rep, samples, axis=1)
+            blocks.append(largest)
+            out = largest.rep_out
         else:
             out = group.rep([(invariants, group.trivial)])
             blocks.append(nn.GridConv(rep, out, kernel_size, bias=not norm))

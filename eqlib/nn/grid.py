@@ -85,7 +85,7 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
     f = np.einsum("t,nkti,ti->nk", weights, transform, at, optimize=True)
     steerable = np.einsum("k,nk,mk->nm", radial, f, f)
     # An energy that rounding alone could make is no energy: without the floor an empty band would look perfect.
-    roots, vectors = scipy.linalg.eigh(whole - steerable, whole + 1e-13 * np.trace(whole) * np.eye(len(whole)))
+    roots, vectors = scipy.linalg.eigh(whole - steerable, whole + 1e-13 * float(np.trace(whole)) * np.eye(len(whole)))
     count = min(max((size - 1 - degree) // 2 + 1, 0), len(roots))
     errors = np.sqrt(np.clip(roots, 0, 1))
     if count == 0:
@@ -149,7 +149,7 @@ def _every_kernel(a: Irrep, b: Irrep, size: int, degree: int | None) -> NDArray[
                 rest = flat
                 for _ in range(2):
                     rest = rest - kept.T @ (kept @ rest)
-                if np.linalg.norm(rest) > 1e-6 * max(1.0, np.linalg.norm(flat)):
+                if np.linalg.norm(rest) > 1e-6:
                     kept = np.concatenate([kept, rest[None] / np.linalg.norm(rest)])
         placed = np.zeros((len(kept), b.dim, a.dim, len(radii)))
         placed[..., pixels] = kept.reshape(len(kept), b.dim, a.dim, len(pixels))
