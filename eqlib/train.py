@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from eqlib import data, groups, models, tagging, training
+from eqlib import data, distributed, groups, models, tagging, training
 
 NETWORKS = ("harmonic", "harmonic-augmented", "cnn", "cnn-augmented")
 MODELS = (*NETWORKS, "neighbours")
@@ -227,4 +227,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    distributed.run(main)

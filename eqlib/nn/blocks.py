@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib.distributed import batch_mean as batch_mean  # what a layer in training mode takes its statistics by
 from eqlib.groups import Irrep, Rep
 
 
