@@ -36,7 +36,7 @@ class Forces(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = torch.nn.Sequential(
-            torch.nn.Linear(3, 5), torch.nn.BatchNorm1d(5), torch.nn.Tanh(), torch.nn.Linear(5, 1)
+            torch.nn.Linear(3, 5, bias=False), torch.nn.BatchNorm1d(5), torch.nn.Tanh(), torch.nn.Linear(5, 1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class Masked(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.map = torch.nn.Linear(4, 3)
+        self.map = torch.nn.Linear(4, 3, bias=False)
         self.register_buffer("running", torch.zeros(3))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:

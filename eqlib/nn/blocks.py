@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eqlib.distributed import batch_mean as batch_mean  # what a layer in training mode takes its statistics by
+from eqlib.distributed import (
+    batch_mean as batch_mean,
+)  # the one place where normalisation looks at more than one example
 from eqlib.groups import Irrep, Rep
 
 
@@ -38,11 +40,6 @@ def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
     # One split, not a slice for each block: the gradient is then put together once instead of padded for each.
     parts = x.split([mul * a.dim for mul, a in rep.blocks], axis) if rep.blocks else ()
     return [part.unflatten(axis, (mul, a.dim)) for part, (mul, a) in zip(parts, rep.blocks, strict=True)]
-
-
-def batch_mean(x: Tensor, dims: list[int]) -> Tensor:
-    """Mean over batch and pixels; the one place where normalisation looks at more than one example."""
-    return x.mean(dims)
 
 
 @lru_cache(maxsize=1024)
