@@ -10,7 +10,7 @@ import contextlib
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -142,10 +142,10 @@ def agree_on_state(model: torch.nn.Module) -> None:
         state = {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
         bits = {k: v.detach().cpu().contiguous().flatten().view(torch.uint8).numpy() for k, v in state.items()}
         hint = "; seed the model before it is made, and take means over a batch by eqlib.distributed.batch_mean"
-        agree("model", {k: hex(zlib.crc32(v)) for k, v in bits.items()}, hint)
+        agree("model", {k: hex(zlib.crc32(v.data)) for k, v in bits.items()}, hint)
 
 
-def batch_mean(x: Tensor, dims: Sequence[int], weight: Tensor | None = None) -> Tensor:
+def batch_mean(x: Tensor, dims: list[int] | tuple[int, ...], weight: Tensor | None = None) -> Tensor:
     """Mean of x over these axes, the batch's among them; inside `whole_batch` over the rows of all processes.
 
     weight: broadcasts with x; the mean is then sum(weight x) / sum(weight), or 0 where all weights are 0.
@@ -207,7 +207,9 @@ class _WholeBatch(TorchFunctionMode):
             return self._dropout(func, *args, **kwargs)
         return func(*args, **kwargs)
 
-    def _mean(self, x: Tensor, dims: Sequence[int], weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _mean(
+        self, x: Tensor, dims: list[int] | tuple[int, ...], weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The mean, and the number of entries, or sum of weights, that it is over."""
         values = (x if weight is None else x * weight).sum(dims)
         number = values.new_full(values.shape, math.prod(x.shape[d] for d in dims))

@@ -143,12 +143,17 @@ def cases(folder: Path) -> dict[str, Case]:
 
     for dtype in LIMIT:
         on_digits = functools.partial(go, dtype=dtype)
+        # Adam divides small gradients by their own size, and with them the rounding of float32, to 1e-4 in a few steps.
+        adam, sgd = torch.optim.Adam, functools.partial(torch.optim.SGD, momentum=0.9)
+        optimizer = {"optimizer": sgd, "lr": 0.02} if dtype == torch.float32 else {"optimizer": adam, "lr": 5e-3}
+        options = optimizer | {"augment": turn, "schedule": training.cosine}
         for model in ("harmonic", "cnn"):
-            add(model, model, dtype, on_digits, augment=turn, schedule=training.cosine, metric=training.accuracy)
+            add(model, model, dtype, on_digits, **options)
         # The last batch has one row: one of two processes has none. Clipping always acts, and dropout and decay.
-        sgd = functools.partial(torch.optim.SGD, momentum=0.9)
         options = {"optimizer": sgd, "lr": 0.1, "clip": 0.05, "weight_decay": 1e-2, "best": "min"}
         add("small", "small", dtype, on_digits, images=2 * BATCH + 1, **options)
+    add("compiled", "small", torch.float64, on_digits, epochs=1)
+    found[f"compiled {torch.float64}"][1].compile(backend="eager")
 
     def on_vectors(model: torch.nn.Module, **options: Any) -> training.History:
         return training.fit(model, mse_loss, vectors(11), progress=False, **{"epochs": 3, "batch_size": 7} | options)
@@ -160,7 +165,7 @@ def cases(folder: Path) -> dict[str, Case]:
 
     add("forces", "forces", torch.float64, on_vectors)
     add("masked", "masked", torch.float64, on_sets)
-    add("lbfgs", "linear", torch.float64, on_vectors, optimizer=training.lbfgs, lr=1.0, batch_size=11)
+    add("lbfgs", "forces", torch.float64, on_vectors, optimizer=training.lbfgs, lr=1.0, batch_size=11, epochs=2)
     for first, then in ((1, 2), (2, 1)):
         path = folder / f"{first}.pt"
         add(f"{first} then {then}", "small", torch.float64, _resumed, path=path, first=first, then=then)
@@ -271,6 +276,7 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
         found[name] = apart(first[name]["weights"], model.state_dict()) / LIMIT[dtype]
         for quantity in ("loss", "valid"):
             values, wanted = first[name][quantity], getattr(expected[name], quantity)
+            assert len(set(wanted)) == len(wanted), name
             np.testing.assert_allclose(values, wanted, rtol=0, atol=10 * LIMIT[dtype], err_msg=name)
     print({name: f"{value:.2g}" for name, value in found.items()})
     assert max(found.values()) < 1, found
@@ -291,15 +297,18 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
 
 
 def test_the_command_with_three_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`torchrun -m eqlib.train` prints one report, writes one file, and finds what one process finds."""
-    command = ["digits", "--model", "harmonic-augmented", "--images", "40", "--steps", "4", "--weights"]
+    """`torchrun -m eqlib.train` prints one report, writes one file, and finds what one process finds.
+
+    Its Adam in float32 makes 1e-5 of rounding (cases above), and 1e-2 of a batch that is wrong.
+    """
+    command = ["digits", "--model", "cnn-augmented", "--images", "40", "--steps", "3", "--weights"]
     train.main([*command, str(tmp_path / "one.pt")])
     report = json.loads(capsys.readouterr().out)
     done = torchrun(3, "-m", "eqlib.train", *command, tmp_path / "three.pt")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) | {"seconds": report["seconds"]} == report
     one, three = (torch.load(tmp_path / name, weights_only=True)["weights"] for name in ("one.pt", "three.pt"))
-    assert apart(one, three) < 1e-6
+    assert apart(one, three) < 3e-4
 
 
 def test_a_process_that_fails_ends_the_others(tmp_path: Path) -> None:
@@ -309,9 +318,31 @@ def test_a_process_that_fails_ends_the_others(tmp_path: Path) -> None:
     assert time.perf_counter() - start < 60
 
 
-def test_shares() -> None:
-    """One process takes all, with weight 1; more take parts in order that make up the whole."""
-    assert distributed.share(5) == (slice(0, 5), 1.0) and distributed.size() == 1 and distributed.rank() == 0
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+@pytest.mark.parametrize("drop", sorted(distributed.DROPOUTS, key=lambda f: f.__name__))
+def test_shares_and_dropout_of_three(n: int, drop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares in order make up the batch, weights 1, and what three processes drop is what one drops."""
+    assert distributed.share(n) == (slice(0, n), 1.0)
+    x = torch.randn(n, 4, *{"dropout1d": [6], "dropout3d": [2, 2, 2]}.get(drop.__name__, [3, 3]))
+    torch.manual_seed(0)
+    whole, state = drop(x, 0.4, True), torch.get_rng_state()
+    monkeypatch.setattr(distributed, "size", lambda: 3)
+    rows, weights, parts = [], [], []
+    sizes = torch.tensor([n // 3, 2 * n // 3 - n // 3, n - 2 * n // 3])
+    monkeypatch.setattr(distributed, "total", lambda value: sizes)
+    for rank in range(3):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        torch.manual_seed(0)
+        share, weight = distributed.share(n)
+        with distributed.whole_batch(weight):
+            part = drop(x[share], 0.4, True)
+        assert torch.equal(torch.get_rng_state(), state) and part.shape == x[share].shape
+        weights.append(weight)
+        if weight:
+            rows += range(n)[share]
+            parts.append(part)
+    assert rows == list(range(n)) and abs(sum(weights) - 1) < 1e-15
+    assert torch.equal(torch.cat(parts), whole)
 
 
 if __name__ == "__main__":
