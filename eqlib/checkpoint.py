@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from eqlib.groups import Rep
 
+from . import distributed
+
 
 def count_parameters(model: nn.Module) -> int:
     """How many trainable numbers the model has."""
@@ -66,7 +68,9 @@ def compare(path: Path | str, what: str, found: Mapping[str, str], expected: Map
 
 
 def write(path: Path | str, kind: str, content: dict[str, Any]) -> None:
-    """Write beside the file, then rename: a reader, or a crash, never meets half of it."""
+    """Write beside the file, then rename: a reader, or a crash, never meets half of it. Under torchrun process 0 alone does."""
+    if distributed.rank() > 0:
+        return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from eqlib import data, groups, models, tagging, training
+from eqlib import data, distributed, groups, models, tagging, training
 
 KINDS = ("harmonic", "p4", "p4m", "steerable", "cnn", "cnn-wide")
 NETWORKS = (*KINDS, *(f"{kind}-augmented" for kind in KINDS))
@@ -258,4 +258,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    distributed.run(main)

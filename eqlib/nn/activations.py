@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from eqlib.constants import Constants
+from eqlib.distributed import batch_mean
 from eqlib.groups import Rep
-from eqlib.nn.blocks import batch_mean, check_axis, forms, split, squares
+from eqlib.nn.blocks import check_axis, forms, split, squares
 
 EPS = 1e-5
 
