@@ -288,7 +288,28 @@ def _kernel(f, w):
 def test_basis_is_kept_for_irreps_not_channels():
     rep = groups.O2().rep("40x0e+40x1")
     f = nn.GridConv(rep, rep, 5)
-    assert sum(b.numel() for b in f.buffers()) * 4 < 40_000
+    assert sum(b.numel() for b in f.buffers() if b.is_floating_point()) * 4 < 40_000
+
+
+@pytest.mark.parametrize(
+    "text_in, text_out", [("4x0o+2x1+2x2+4x0e", "2x1+4x0e+2x3"), ("0o", "0e+0o"), ("9x0e+9x1", "9x1+9x2")]
+)
+def test_pairs_that_share_a_product_keep_their_places(text_in, text_out, monkeypatch):
+    """Joint or each by itself, with reps that mix, miss and repeat multiplicities: the same kernel and gradient."""
+    group, kernels, gradients = groups.O2(), [], []
+    for joint in (0, 2**12, 2**30):
+        monkeypatch.setattr("eqlib.nn.grid.JOINT", joint)
+        torch.manual_seed(0)
+        f = nn.GridConv(group.rep(text_in), group.rep(text_out), 5).double()
+        kernels.append(f.kernel())
+        (kernels[-1] * torch.randn(kernels[-1].shape, dtype=torch.float64)).sum().backward()
+        gradients.append(f.weight.grad)
+        other = nn.GridConv(group.rep(text_in), group.rep(text_out), 5).double()
+        other.set_kernel(kernels[-1])
+        assert torch.allclose(other.weight, f.weight, atol=1e-12)
+    for kernel, gradient in zip(kernels[1:], gradients[1:], strict=True):
+        assert torch.allclose(kernel, kernels[0], atol=1e-14)
+        assert torch.allclose(gradient, gradients[0], atol=1e-12)
 
 
 def test_eval_keeps_the_kernel_until_the_weights_change():
@@ -300,6 +321,8 @@ def test_eval_keeps_the_kernel_until_the_weights_change():
         assert f._kernel() is f._kernel()
         f.weight.mul_(2.0)
         assert torch.allclose(f(x), 2 * first, atol=1e-5)  # the bias is zero
+        f.bias.add_(1.0)
+        assert torch.allclose(f(x)[:, 0], 2 * first[:, 0] + 1, atol=1e-5)
         f.load_state_dict({k: v * 0 for k, v in f.state_dict().items()})
         assert f(x).abs().max() == 0
         assert f.double()(x.double()).dtype == torch.float64
