@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eqlib import groups, harmonics, kernels, models, nn, testing
-from eqlib.nn.grid import _harmonics, offsets, radial_profiles, sampled_basis
+from eqlib.nn.grid_basis import _harmonics, offsets, radial_profiles, sampled_basis
 
 CASES = [
     (groups.Cyclic(4), "2x0+2x1+2", 9),
