@@ -13,7 +13,10 @@ from eqlib.groups import Group, Irrep
 from eqlib.harmonics import Harmonics, _restricted
 from eqlib.kernels import angular_basis, level
 
-BAND = 1.0  # pixels: kernels are made for images with the spectrum of Gaussian blobs of this standard deviation
+BAND = (
+    1.0  # pixels: kernels are made for images without much below this scale, Gaussian blobs of this standard deviation
+)
+LOWEST = 0.1  # radians a pixel
 
 
 def offsets(size: int, dimensions: int) -> NDArray[np.float64]:
@@ -54,12 +57,13 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
     """The radial profiles that turn best on pixels, for one degree of an ambient group's harmonics.
 
     Among all kernels c(|p|) Y_J(p) on the pixels p, each radius with a number of its own, some turn with the image and some
-    only look so. The Fourier transform of a kernel that turns is f(|k|) Y_J(k). What is left of it, squared and weighted with
-    the spectrum of blobs of width `BAND`, against the whole, makes a generalised eigenvalue problem over the c; its roots fall
-    into a group of small ones, as many as there are polynomials r^J r^2n up to degree size - 1, and a gap behind them.
+    only look so. The Fourier transform of a kernel that turns is f(|k|) Y_J(k). What is left of it, squared, against the whole
+    makes a generalised eigenvalue problem over the c, both weighted with k^-J exp(-(BAND k)^2) dk / k from wave number LOWEST
+    to pi. Its roots fall into a group of small ones, as many as there are polynomials r^J r^2n up to degree size - 1, and a gap
+    behind them.
 
     Returns (profiles (n, p), orthonormal on the pixels as kernels; errors (n,): the relative equivariance error that the
-    n-th best has, worst last). n = 0 where the pixels do not carry the degree.
+    n-th best has in that mean, worst last). n = 0 where the pixels do not carry the degree.
     """
     points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
     y = _harmonics(group, size, degree)
@@ -68,9 +72,11 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
     norms = np.sqrt(rings @ (y**2).sum(axis=1))
     rings = rings[norms > 1e-9] / norms[norms > 1e-9, None]
     directions, weights = _directions(group.vector.dim)
-    k, radial = np.polynomial.legendre.leggauss(16)
-    k = (k + 1) * np.pi / 2
-    radial = radial * k ** (group.vector.dim - 1) * np.exp(-((BAND * k) ** 2))
+    # Each octave counts, and more so the lower ones, where a kernel answers as k^degree: or smooth images would come last.
+    t, radial = np.polynomial.legendre.leggauss(16)
+    low, high = np.log(LOWEST), np.log(np.pi)
+    k = np.exp(low + (high - low) * (t + 1) / 2)
+    radial = radial * np.exp(-((BAND * k) ** 2)) / k**degree
     # A kernel of even degree has a real transform, one of odd degree an imaginary one.
     wave = (np.cos if degree % 2 == 0 else np.sin)(k[:, None, None] * (directions @ points.T))
     transform = np.einsum("ktp,npi->nkti", wave, rings[:, :, None] * y, optimize=True)

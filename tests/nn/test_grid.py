@@ -176,7 +176,7 @@ def test_a_kernel_too_small_warns_once_with_the_numbers():
         nn.GridConv(rep, rep, 5)
     assert len(caught) == 1
     assert "carries degrees up to 2" in str(caught[0].message)
-    assert "0 -> 3 needs degree 3, off by 50 %" in str(caught[0].message)
+    assert "0 -> 3 needs degree 3, off by 66 %" in str(caught[0].message)
     assert "3 -> 3" not in str(caught[0].message)  # has degree 0
     assert caught[0].filename == __file__
 
