@@ -96,12 +96,12 @@ def plot_convolutional(
         )
         left += width + (channels - 1) * step + 0.45 * maps[0].shape[2]
     box: dict[str, Any] = {"fill": False, "edgecolor": "#D55E00", "linewidth": 1.3, "zorder": 40}
-    for number, (left_side, upper, side) in enumerate(points):
-        axes.add_patch(Rectangle((left_side, upper - side), side, side, **box))
-        if number + 1 < len(points):
-            a, b, inner = points[number + 1]
+    for index, (west, north, extent) in enumerate(points):
+        axes.add_patch(Rectangle((west, north - extent), extent, extent, **box))
+        if index + 1 < len(points):
+            a, b, inner = points[index + 1]
             end = (a + inner / 2, b - inner / 2)
-            for corner in ((left_side + side, upper), (left_side + side, upper - side)):
+            for corner in ((west + extent, north), (west + extent, north - extent)):
                 axes.plot(*zip(corner, end, strict=True), color="#D55E00", linewidth=0.8, zorder=39)
     _bars(axes, np.asarray(scores, dtype=np.float64), left, maps[0].shape[1], names[-1])
     axes.set(xlim=(-1, left + 0.75 * maps[0].shape[2]), ylim=(-maps[0].shape[1] / 2 - 4.5, top + 1), aspect="equal")
