@@ -117,7 +117,7 @@ def plot_graphs(
     graphs: name -> (places (nodes, 2), adjacency (nodes, nodes), values (nodes,)).
     """
     figure = Figure(figsize=size, layout="constrained")
-    largest = max(float(np.abs(np.asarray(values)).max()) for _, _, values in graphs.values())
+    largest = max((float(np.abs(np.asarray(values)).max()) for _, _, values in graphs.values()), default=0.0)
     for axes, (name, (places, adjacency, values)) in zip(_row(figure, len(graphs)), graphs.items(), strict=True):
         at, joined, numbers = (np.asarray(a, dtype=np.float64) for a in (places, adjacency, values))
         if at.shape != (len(at), 2) or joined.shape != (len(at), len(at)) or numbers.shape != (len(at),):
