@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results" / "rivals.json"
 SIZES, SEEDS = (100, 300), (0, 1, 2)
 LONG = {
     "digits": ("mlp-augmented", "wide-mlp-augmented"),
-    "spins": ("mlp-augmented", "mlp-sorted", "wide-mlp-augmented"),
+    "spins": ("mlp-sorted",),
 }
 
 
