@@ -21,10 +21,7 @@ from eqlib import rivals
 
 RESULTS = Path(__file__).parent / "results" / "rivals.json"
 SIZES, SEEDS = (100, 300), (0, 1, 2)
-LONG = {
-    "digits": ("mlp-augmented", "wide-mlp-augmented"),
-    "spins": ("mlp-sorted",),
-}
+LONG = {"digits": ("mlp-augmented", "wide-mlp-augmented"), "spins": ()}
 
 
 def run(task: str, line: str, examples: int, seed: int) -> dict[str, Any]:

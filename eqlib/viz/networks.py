@@ -43,7 +43,7 @@ def plot_dense(
         largest = max(float(np.abs(v).max()) for v in layers)
         for (x, heights), layer in zip(places, layers, strict=True):
             for y, value in zip(heights, layer, strict=True):
-                _unit(axes, (2 * x, -y), value, largest, f"{value:.1f}")
+                _unit(axes, (2 * x, -y), value, largest, f"{round(value, 1) + 0.0:.1f}")  # never "-0.0"
         _frame(axes, name)
     return figure
 
