@@ -35,7 +35,7 @@ from eqlib.groups import SO2
 right = SO2.matrices
 SO2.matrices = lambda self, label: (-right(self, label)[0], right(self, label)[1])
 """,
-    # Images that shift by one pixel more than they are told.
+    # Images that shift seven pixels further to the right than they are told.
     "01_symmetry_in_networks.ipynb": """
 from eqlib import data
 right = data.shift
