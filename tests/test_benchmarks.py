@@ -84,6 +84,20 @@ def test_taggers_kept_with_the_course(model):
     assert (((tops > 0.5) == test.labels) == right(logged)[:600]).sum() >= 598
 
 
+@pytest.mark.parametrize(
+    ("task", "line", "near"), [("digits", "cnn", 0.05), ("digits", "neighbours", 0.004), ("spins", "gnn", 0.06)]
+)
+def test_what_symmetry_saves(task, line, near):
+    """100 examples, seed 0: a second run is near the logged one, and the log holds three seeds of every line."""
+    import rivals
+
+    logged = {(r["task"], r["model"], r["examples"], r["seed"]): r for r in runs("rivals.json")}
+    assert set(logged) == set(rivals.points(rivals.SIZES))
+    again = rivals.run(task, line, 100, 0)
+    assert again["score"] == pytest.approx(logged[task, line, 100, 0]["score"], abs=near)
+    assert again["weights"] == logged[task, line, 100, 0]["weights"]
+
+
 def right(line):
     """Which of the 3,000 test jets a line of the log judged rightly."""
     return np.unpackbits(np.frombuffer(bytes.fromhex(line["right"]), np.uint8))[:3000]

@@ -1,8 +1,9 @@
 """Data sets: generate, load, check. Arrays in, arrays out; nothing here knows about layers or models."""
 
 from .bodies import Bodies, inertia, rigid_bodies
-from .digits import Split, Splits, digits, rotate
+from .digits import Split, Splits, digits, rotate, shift
 from .fetch import DownloadError, cache_folder, fetch
+from .graphs import Spins, spins_on_graphs
 from .jets import Jets, Observables, jets, network_input, observables, observe
 from .mnist import mnist, read_idx, rotated_mnist
 from .reference_jets import reference_jets
@@ -13,6 +14,7 @@ __all__ = [
     "DownloadError",
     "Jets",
     "Observables",
+    "Spins",
     "Split",
     "Splits",
     "cache_folder",
@@ -29,5 +31,7 @@ __all__ = [
     "rigid_bodies",
     "rotate",
     "rotated_mnist",
+    "shift",
+    "spins_on_graphs",
     "subjettiness",
 ]

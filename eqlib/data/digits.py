@@ -5,7 +5,7 @@ top, so that `numpy.rot90(images, 1, (-2, -1))` is a turn by +90 degrees, counte
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,6 +84,29 @@ def rotate(images: ArrayLike, angles: ArrayLike, order: int = 3) -> NDArray[np.f
                 np.pad(image, 1), back, centre + 1 - back @ centre, image.shape, turned, order, mode="constant"
             )
     return out
+
+
+def shift(images: ArrayLike, steps: ArrayLike) -> NDArray[Any]:
+    """Move each image by whole pixels; zero comes in from outside, and what leaves the image is lost.
+
+    images: (n, channels, height, width), of any dtype. steps: (n, 2), whole numbers of pixels: to the right, and up.
+    Returns (n, channels, height, width) in the images' dtype.
+    Raises ValueError for another shape and for steps that are no integers.
+    """
+    images, steps = np.asarray(images), np.asarray(steps)
+    if images.ndim != 4:
+        raise ValueError(f"images: got shape {images.shape}, expected (n, channels, height, width)")
+    if steps.shape != (len(images), 2):
+        raise ValueError(f"steps: got shape {steps.shape}, expected {(len(images), 2)}, right and up for each image")
+    if not np.issubdtype(steps.dtype, np.integer):
+        raise ValueError(f"steps: got dtype {steps.dtype}, expected whole pixels, an integer dtype")
+    margin = int(np.abs(steps).max(initial=0))
+    padded = np.pad(images, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
+    # Row r of the result shows row r + up of the image, because row 0 is on top.
+    rows = margin + np.arange(images.shape[2]) + steps[:, 1:]
+    columns = margin + np.arange(images.shape[3]) - steps[:, :1]
+    number = np.arange(len(images))[:, None, None]
+    return np.ascontiguousarray(np.moveaxis(padded[number, :, rows[:, :, None], columns[:, None, :]], -1, 1))
 
 
 def digits(size: int = 25, rotated: bool = False, seed: int = 0, train: int = 1000) -> Splits:

@@ -1,6 +1,7 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
+from eqlib.models.graph_network import GraphNetwork, rename_nodes
 from eqlib.models.harmonic import HarmonicNet
 from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
@@ -13,6 +14,7 @@ from eqlib.models.tensor_field import TensorFieldNetwork
 __all__ = [
     "CoordinateMLP",
     "EquivariantMLP",
+    "GraphNetwork",
     "GroupCNN",
     "HarmonicNet",
     "LorentzGroupNetwork",
@@ -23,4 +25,5 @@ __all__ = [
     "TensorFieldNetwork",
     "boosted_tree",
     "hidden_rep",
+    "rename_nodes",
 ]

@@ -4,6 +4,7 @@ from eqlib.viz.curves import plot_bars, plot_histograms, plot_paths, plot_roc, p
 from eqlib.viz.dials import dial, matrix
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
 from eqlib.viz.maps import plot_group_map
+from eqlib.viz.networks import plot_convolutional, plot_dense, plot_graphs
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
 from eqlib.viz.sphere import plot_on_sphere
@@ -17,7 +18,10 @@ __all__ = [
     "picture",
     "plot_bars",
     "plot_boosted_jet",
+    "plot_convolutional",
+    "plot_dense",
     "plot_fano",
+    "plot_graphs",
     "plot_group_map",
     "plot_histograms",
     "plot_jet",

@@ -1,0 +1,55 @@
+"""A plain graph network: sums over neighbours, shared weights, a sum over the nodes at the end."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class GraphNetwork(torch.nn.Module):
+    """Graphs of any size -> outputs (n, outputs) that do not depend on the order of the nodes.
+
+    Each step is h -> silu(W h + b + V sum of the neighbours' h), the same for all nodes; the last features, summed over the
+    nodes, go through a small dense network. Gilmer et al. 2017 (message passing), with messages that are linear.
+    """
+
+    def __init__(self, channels: int = 1, width: int = 24, steps: int = 2, outputs: int = 1) -> None:
+        super().__init__()
+        sizes = [channels] + [width] * steps
+        self.own = torch.nn.ModuleList(torch.nn.Linear(a, width) for a in sizes[:-1])
+        self.neighbours = torch.nn.ModuleList(torch.nn.Linear(a, width, bias=False) for a in sizes[:-1])
+        self.readout = torch.nn.Sequential(
+            torch.nn.Linear(width, width), torch.nn.SiLU(), torch.nn.Linear(width, outputs)
+        )
+
+    def features(self, adjacency: Tensor, x: Tensor) -> Tensor:
+        """adjacency (n, nodes, nodes) and x (n, nodes, channels) -> (n, nodes, width), in the order of the nodes."""
+        nodes = x.shape[-2]
+        if adjacency.shape[-2:] != (nodes, nodes):
+            raise ValueError(
+                f"adjacency must have shape (n, {nodes}, {nodes}) for x {tuple(x.shape)}, got {tuple(adjacency.shape)}"
+            )
+        for own, neighbours in zip(self.own, self.neighbours, strict=True):
+            x = torch.nn.functional.silu(own(x) + adjacency @ neighbours(x))
+        return x
+
+    def forward(self, adjacency: Tensor, x: Tensor) -> Tensor:
+        return self.readout(self.features(adjacency, x).sum(-2))
+
+
+def rename_nodes(adjacency: Tensor, x: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+    """The same graphs with their nodes in another order: new node i is old node order[i].
+
+    adjacency: (n, nodes, nodes). x: (n, nodes, channels). order: (n, nodes), a permutation of 0 ... nodes - 1 in each row.
+    Raises ValueError for other shapes and for rows that are no permutations.
+    """
+    n, nodes = order.shape if order.ndim == 2 else (0, 0)
+    if adjacency.shape != (n, nodes, nodes) or x.shape[:2] != (n, nodes) or x.ndim != 3:
+        raise ValueError(
+            f"adjacency, x, order: got shapes {tuple(adjacency.shape)}, {tuple(x.shape)} and {tuple(order.shape)}, "
+            "expected (n, nodes, nodes), (n, nodes, channels) and (n, nodes)"
+        )
+    if not (order.sort(-1).values == order.new_tensor(range(nodes))).all():
+        raise ValueError("order: got a row that is no permutation of 0 ... nodes - 1")
+    rows = adjacency.gather(1, order[:, :, None].expand(-1, -1, nodes))
+    return rows.gather(2, order[:, None, :].expand(-1, nodes, -1)), x.gather(1, order[:, :, None].expand_as(x))
