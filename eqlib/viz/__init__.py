@@ -7,12 +7,14 @@ from eqlib.viz.maps import plot_group_map
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
 from eqlib.viz.sphere import plot_on_sphere
+from eqlib.viz.tables import letters, plot_table
 from eqlib.viz.widgets import show, slider
 
 __all__ = [
     "PALETTE",
     "colours",
     "dial",
+    "letters",
     "matrix",
     "picture",
     "plot_boosted_jet",
@@ -27,6 +29,7 @@ __all__ = [
     "plot_roc",
     "plot_roots",
     "plot_spread",
+    "plot_table",
     "plot_weights",
     "png",
     "show",
