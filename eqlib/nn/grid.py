@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -18,6 +20,8 @@ from eqlib.kernels import angular_basis, level
 from eqlib.nn.blocks import check_axis, same_group
 
 BAND = 1.0  # pixels: kernels are made for images with the spectrum of Gaussian blobs of this standard deviation
+# Pairs of blocks share one matrix product, zeros and all, while it has at most that many multiplications: 50 microseconds.
+JOINT = 2**20
 
 
 def offsets(size: int, dimensions: int) -> NDArray[np.float64]:
@@ -85,7 +89,7 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
     f = np.einsum("t,nkti,ti->nk", weights, transform, at, optimize=True)
     steerable = np.einsum("k,nk,mk->nm", radial, f, f)
     # An energy that rounding alone could make is no energy: without the floor an empty band would look perfect.
-    roots, vectors = scipy.linalg.eigh(whole - steerable, whole + 1e-13 * np.trace(whole) * np.eye(len(whole)))
+    roots, vectors = scipy.linalg.eigh(whole - steerable, whole + 1e-13 * float(np.trace(whole)) * np.eye(len(whole)))
     count = min(max((size - 1 - degree) // 2 + 1, 0), len(roots))
     errors = np.sqrt(np.clip(roots, 0, 1))
     if count == 0:
@@ -149,12 +153,28 @@ def _every_kernel(a: Irrep, b: Irrep, size: int, degree: int | None) -> NDArray[
                 rest = flat
                 for _ in range(2):
                     rest = rest - kept.T @ (kept @ rest)
-                if np.linalg.norm(rest) > 1e-6 * max(1.0, np.linalg.norm(flat)):
+                if np.linalg.norm(rest) > 1e-6:
                     kept = np.concatenate([kept, rest[None] / np.linalg.norm(rest)])
         placed = np.zeros((len(kept), b.dim, a.dim, len(radii)))
         placed[..., pixels] = kept.reshape(len(kept), b.dim, a.dim, len(pixels))
         found.append(placed)
     return np.concatenate(found)
+
+
+class _Pair(NamedTuple):
+    """Two blocks and the kernels between their irreps."""
+
+    a: Irrep
+    b: Irrep
+    at_in: slice
+    at_out: slice
+    basis: NDArray[np.float64]  # (N, b.dim * a.dim * pixels)
+    weights: slice  # of GridConv.weight, (mul_out, mul_in, N)
+
+
+def _entries(pairs: list[_Pair]) -> int:
+    """Size of the block-diagonal matrix of the pairs' bases."""
+    return sum(len(p.basis) for p in pairs) * sum(p.basis.shape[1] for p in pairs)
 
 
 class GridConv(Constants):
@@ -179,6 +199,8 @@ class GridConv(Constants):
     """
 
     place: Tensor
+    order: Tensor | None
+    rows: Tensor
 
     def __init__(
         self,
@@ -213,24 +235,25 @@ class GridConv(Constants):
         )
         self._dimensions = group.vector.dim
         self._conv = torch.nn.functional.conv2d if self._dimensions == 2 else torch.nn.functional.conv3d
-        self._plan: list[list[tuple[int, str, slice]]] = []
-        names: dict[tuple[Irrep, Irrep], str] = {}
         weights, start = [], 0
-        for mul_out, b in rep_out.blocks:
+        products: list[list[_Pair]] = []
+        latest: dict[tuple[int, int], list[_Pair]] = {}
+        for (mul_out, b), at_out in zip(rep_out.blocks, rep_out.slices, strict=True):
             bases = [sampled_basis(a, b, kernel_size, degree) for _, a in rep_in.blocks]
             fan = sum(mul * len(basis) for (mul, _), basis in zip(rep_in.blocks, bases, strict=True))
-            row = []
-            for j, ((mul_in, a), basis) in enumerate(zip(rep_in.blocks, bases, strict=True)):
+            for (mul_in, a), at_in, basis in zip(rep_in.blocks, rep_in.slices, bases, strict=True):
                 count = mul_out * mul_in * len(basis)
                 if count == 0:
                     continue
-                if (a, b) not in names:
-                    names[a, b] = f"basis_{len(names)}"
-                    self.constant(names[a, b], basis)
                 weights.append(torch.randn(count) * (b.dim / fan) ** 0.5)
-                row.append((j, names[a, b], slice(start, start + count)))
+                pair = _Pair(a, b, at_in, at_out, basis.reshape(len(basis), -1), slice(start, start + count))
                 start += count
-            self._plan.append(row)
+                joint = latest.get((mul_out, mul_in))
+                if joint is None or mul_out * mul_in * _entries([*joint, pair]) > JOINT:
+                    joint = latest[mul_out, mul_in] = []
+                    products.append(joint)
+                joint.append(pair)
+        self._arrange(products)
         if kernel_size > 1 and degree is None and not keeps_grid(group):
             _warn_of_aliasing(rep_in, rep_out, kernel_size)
         self.weight = torch.nn.Parameter(torch.cat(weights) if weights else torch.zeros(0))
@@ -242,21 +265,51 @@ class GridConv(Constants):
         ]
         self.constant("place", np.eye(rep_out.dim)[where])
         self.bias = torch.nn.Parameter(torch.zeros(len(where))) if bias and where else None
-        self._cache: tuple[object, Tensor] | None = None
+        self._cache: tuple[object, tuple[Tensor, Tensor | None]] | None = None
+
+    def _arrange(self, products: list[list[_Pair]]) -> None:
+        """Bases and indices of `kernel`: what is multiplied with what, and where each row of pixels goes."""
+        self._products: list[tuple[str, int]] = []
+        names: dict[tuple[tuple[Irrep, Irrep], ...], str] = {}
+        order, used = [np.zeros(0, dtype=np.int64)], 0
+        rows = np.full((self.rep_out.dim, self.rep_in.dim), -1)
+        for joint in products:
+            key = tuple((p.a, p.b) for p in joint)
+            if key not in names:
+                names[key] = f"basis_{len(names)}"
+                self.constant(names[key], scipy.linalg.block_diag(*(p.basis for p in joint)))
+            first = joint[0]
+            m = (first.at_out.stop - first.at_out.start) // first.b.dim
+            n = (first.at_in.stop - first.at_in.start) // first.a.dim
+            weights = [np.arange(p.weights.start, p.weights.stop).reshape(m * n, -1) for p in joint]
+            order.append(np.concatenate(weights, axis=1).ravel())
+            self._products.append((names[key], order[-1].size))
+            dims = [p.b.dim * p.a.dim for p in joint]
+            made = used + np.arange(m * n * sum(dims)).reshape(m, n, -1)
+            for p, block in zip(joint, np.split(made, np.cumsum(dims)[:-1], axis=2), strict=True):
+                block = block.reshape(m, n, p.b.dim, p.a.dim).transpose(0, 2, 1, 3)
+                rows[p.at_out, p.at_in] = block.reshape(m * p.b.dim, n * p.a.dim)
+            used += made.size
+        self._gaps = bool((rows < 0).any())
+        rows[rows < 0] = used  # one row of zeros behind the others
+        joined = np.concatenate(order)
+        sorted_already = bool((np.diff(joined) == 1).all())
+        self.register_buffer("order", None if sorted_already else torch.tensor(joined), persistent=False)
+        self.register_buffer("rows", torch.tensor(rows.ravel()), persistent=False)
 
     def kernel(self) -> Tensor:
         """(rep_out.dim, rep_in.dim, k, k) or (..., k, k, k), the kernel that torch's convolution is given."""
         pixels = self.kernel_size**self._dimensions
-        rows = []
-        for (m, b), plan in zip(self.rep_out.blocks, self._plan, strict=True):
-            row = [self.weight.new_zeros(m, b.dim, n * a.dim * pixels) for n, a in self.rep_in.blocks]
-            for j, name, where in plan:
-                n, a = self.rep_in.blocks[j]
-                block = self.weight[where].view(m * n, -1) @ getattr(self, name).flatten(1)
-                row[j] = block.view(m, n, b.dim, a.dim * pixels).transpose(1, 2).flatten(2)
-            rows.append((torch.cat(row, dim=2) if len(row) != 1 else row[0]).flatten(0, 1))
-        kernel = torch.cat(rows) if rows else self.weight.new_zeros(0, self.rep_in.dim * pixels)
-        return kernel.view(self.rep_out.dim, self.rep_in.dim, *[self.kernel_size] * self._dimensions)
+        # Few calls: on small images their overhead is what counts. One split, so that one cat makes the gradient.
+        ordered = self.weight if self.order is None else self.weight.index_select(0, self.order)
+        weights = ordered.split([size for _, size in self._products])
+        bases = [getattr(self, name) for name, _ in self._products]
+        parts = [(w.view(-1, len(basis)) @ basis).view(-1, pixels) for w, basis in zip(weights, bases, strict=True)]
+        if self._gaps:
+            parts.append(self.weight.new_zeros(1, pixels))
+        flat = torch.cat(parts) if parts else self.weight.new_zeros(0, pixels)
+        size = [self.kernel_size] * self._dimensions
+        return flat.index_select(0, self.rows).view(self.rep_out.dim, self.rep_in.dim, *size)
 
     def set_kernel(self, kernel: Tensor) -> None:
         """Choose the weights so that `kernel()` is this one, (rep_out.dim, rep_in.dim, k, k) or (..., k, k, k).
@@ -267,12 +320,17 @@ class GridConv(Constants):
         if tuple(kernel.shape) != expected:
             raise ValueError(f"kernel: got shape {tuple(kernel.shape)}, expected {expected}")
         wanted, found = kernel.detach().double().cpu(), torch.zeros(self.weight.numel(), dtype=torch.float64)
-        for i, (m, b) in enumerate(self.rep_out.blocks):
-            for j, name, where in self._plan[i]:
-                n = self.rep_in.blocks[j][0]
-                block = wanted[self.rep_out.slices[i], self.rep_in.slices[j]].reshape(m, b.dim, n, -1).transpose(1, 2)
-                basis = self._exact[name].flatten(1)
-                found[where] = torch.linalg.lstsq(basis.T, block.reshape(m * n, -1).T).solution.T.flatten()
+        pixels, used, start = self.kernel_size**self._dimensions, 0, 0
+        order = torch.arange(len(found)) if self.order is None else self.order.cpu()
+        flat = wanted.new_zeros(int(self.rows.max()) + 1 if self.rows.numel() else 0, pixels)
+        flat[self.rows.cpu()] = wanted.view(-1, pixels)
+        for name, size in self._products:
+            basis = self._exact[name]
+            many = size // len(basis) * basis.shape[1] // pixels
+            target = flat[used : used + many].view(-1, basis.shape[1])
+            solved = torch.linalg.lstsq(basis.T, target.T).solution.T.flatten()
+            found[order[start : start + size]] = solved
+            used, start = used + many, start + size
         before = self.weight.detach().clone()
         with torch.no_grad():
             self.weight.copy_(found)
@@ -292,13 +350,16 @@ class GridConv(Constants):
                 conv.bias.copy_(self.bias @ self.place)
         return conv
 
-    def _kernel(self) -> Tensor:
+    def _kernel(self) -> tuple[Tensor, Tensor | None]:
+        """Kernel and bias; in eval mode they are kept until the parameters change."""
+        weight, bias = self.weight, self.bias
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             self._cache = None
-            return self.kernel()
-        key = (self.weight._version, self.weight.data_ptr(), self.weight.dtype, self.weight.device)
+            return self.kernel(), None if bias is None else bias @ self.place
+        state = () if bias is None else (bias._version, bias.data_ptr())
+        key = (weight._version, weight.data_ptr(), weight.dtype, weight.device, *state)
         if self._cache is None or self._cache[0] != key:
-            self._cache = (key, self.kernel())
+            self._cache = (key, (self.kernel(), None if bias is None else bias @ self.place))
         return self._cache[1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -313,10 +374,10 @@ class GridConv(Constants):
             )
         check_axis("x", x, self.rep_in, 1)
         # One sum finds NaN and inf; only a sum that overflows needs the second look.
-        if not torch.compiler.is_compiling() and not x.sum().isfinite() and not x.isfinite().all():
+        if not torch.compiler.is_compiling() and not math.isfinite(x.detach().sum().item()) and not x.isfinite().all():
             raise ValueError(f"x has pixels that are NaN or infinite, shape {tuple(x.shape)}")
-        bias = None if self.bias is None else self.bias @ self.place
-        return self._conv(x, self._kernel(), bias, stride=self.stride, padding=self.padding)
+        kernel, bias = self._kernel()
+        return self._conv(x, kernel, bias, stride=self.stride, padding=self.padding)
 
 
 def _warn_of_aliasing(rep_in: Rep, rep_out: Rep, size: int) -> None:
