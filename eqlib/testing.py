@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from eqlib.groups import Element, Group, Rep
-from eqlib.nn.grid import offsets
+from eqlib.nn.grid_basis import offsets
 
 Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

@@ -131,7 +131,7 @@ def digits(
     data_folder: Path | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
-    lr: float = 5e-3,
+    lr: float | None = None,
     size: int = 21,
     checkpoint: Path | None = None,
     progress: bool = True,
@@ -140,14 +140,15 @@ def digits(
 
     Without `data_folder`: scikit-learn's digits of `size` pixels, 1,000 for training, 500 for the test, 600 steps of 32. With the
     folder of MNIST's idx files: 12,000 of 28 pixels for training, 10,000 for the test (`data.rotated_mnist`), 3,760 steps of 64,
-    which are 20 epochs. Every model and number of images gets the same number of steps, unless told otherwise.
+    which are 20 epochs. Every model and number of images gets the same number of steps, unless told otherwise. The learning
+    rate starts at 0.005, on MNIST at 0.01.
     """
     if data_folder is None:
         splits = data.digits(size=size, rotated=True, seed=seed, train=1000 if images is None else images)
-        steps, batch_size = steps or 600, batch_size or 32
+        steps, batch_size, lr = steps or 600, batch_size or 32, lr or 5e-3
     else:
         splits = data.rotated_mnist(data_folder, train=12_000 if images is None else images, seed=seed)
-        steps, batch_size = steps or 3760, batch_size or 64
+        steps, batch_size, lr = steps or 3760, batch_size or 64, lr or 1e-2
     if model == "neighbours":
         return None, _neighbours(splits, seed)
     net = make(model, seed, splits.train.images.shape[-1])
@@ -178,6 +179,7 @@ def digits(
         "seed": seed,
         "epochs": epochs,
         "batch_size": batch_size,
+        "lr": lr,
         "parameters": training.count_parameters(net),
         "test": splits.test.source,
         "test_images": len(splits.test),
@@ -239,7 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
             p.add_argument("--images", type=int, help="for training: 1,000, of MNIST 12,000")
             p.add_argument("--steps", type=int, help="600, on MNIST 3,760")
             p.add_argument("--batch-size", type=int, help="32, on MNIST 64")
-            p.add_argument("--lr", type=float, default=5e-3)
+            p.add_argument("--lr", type=float, help="at the start: 0.005, on MNIST 0.01")
         p.add_argument("--seed", type=int, default=0)
         p.add_argument("--checkpoint", type=Path, help="written during training; a second call goes on from it")
         p.add_argument("--weights", type=Path, help="where to save the trained weights")

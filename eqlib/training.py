@@ -134,7 +134,8 @@ def fit(
     named = {"loss": loss, "metric": measure, "schedule": schedule, "augment": augment, "optimizer": type(optim)}
     run = {k: str(v) for k, v in settings.items()} | {k: _name(f) for k, f in named.items()}
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    distributed.agree("fit", run | shapes(model, dtype=True))
+    alike = {"epochs": epochs, "every": every, "checkpoint": checkpoint is not None, "resume": resume}
+    distributed.agree("fit", run | {k: str(v) for k, v in alike.items()} | shapes(model, dtype=True))
     state = _State(model, optim, run, torch.Generator().manual_seed(seed), cuda)
     history = state.history
 
@@ -186,8 +187,8 @@ def fit(
                     if augment is None:
                         batch = _tensors(train.batch(chosen[rows].numpy()))
                     else:  # every process draws for the whole batch, so that each row is what one process makes it
-                        whole = augment(_tensors(train.batch(chosen.numpy())), state.generator)
-                        batch = distributed.take(whole, rows, len(chosen))
+                        batch = augment(_tensors(train.batch(chosen.numpy())), state.generator)
+                        batch = distributed.take(_tensors(batch), rows, len(chosen))
                     total += one_step(batch, weight, done) * len(chosen)
                     bar.update()
                 _refuse_non_finite(model, epoch)

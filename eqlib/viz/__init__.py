@@ -1,6 +1,6 @@
 """Pure `plot_*(...)` functions, and the widgets that call them. Public names are re-exported here, one line a file."""
 
-from eqlib.viz.curves import plot_histograms, plot_paths, plot_roc, plot_spread
+from eqlib.viz.curves import plot_bars, plot_histograms, plot_paths, plot_roc, plot_spread
 from eqlib.viz.dials import dial, matrix
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
 from eqlib.viz.maps import plot_group_map
@@ -17,6 +17,7 @@ __all__ = [
     "letters",
     "matrix",
     "picture",
+    "plot_bars",
     "plot_boosted_jet",
     "plot_fano",
     "plot_group_map",
