@@ -8,12 +8,14 @@ from eqlib.viz.networks import plot_convolutional, plot_dense, plot_graphs
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
 from eqlib.viz.sphere import plot_on_sphere
+from eqlib.viz.tables import letters, plot_table
 from eqlib.viz.widgets import show, slider
 
 __all__ = [
     "PALETTE",
     "colours",
     "dial",
+    "letters",
     "matrix",
     "picture",
     "plot_bars",
@@ -32,6 +34,7 @@ __all__ = [
     "plot_roc",
     "plot_roots",
     "plot_spread",
+    "plot_table",
     "plot_weights",
     "png",
     "show",
