@@ -102,10 +102,10 @@ def rotated_mnist(
 ) -> Splits:
     """MNIST with each image turned about its centre by its own angle, uniform in [-pi, pi), in the three parts alike.
 
-    Training and validation images are drawn from MNIST's training file. The test part is MNIST's test file where
-    `folder` has it (or `download` fetches it); where it has neither images nor labels of it, it is 10,000 images of the
-    training file. Those are set apart in any case, so train and valid are the same with and without the test file, and
-    `splits.test.source` says which of the two it is.
+    Training and validation images are drawn from the first 50,000 of MNIST's training file. The test part is MNIST's test
+    file where `folder` has it (or `download` fetches it); where it has neither images nor labels of it, it is the training
+    file's last 10,000 images. Those are set apart in any case, so train and valid are the same with and without the test
+    file, and `splits.test.source` says which of the two it is.
     The usual "rotated MNIST" is a split of its own, with 50,000 test images and the validation images taken out of the
     12,000; here they come on top, so figures can stand beside published ones but are not the same measurement.
     seed: draws the parts and the angles. A smaller training set is the beginning of a larger one.
@@ -118,9 +118,9 @@ def rotated_mnist(
             f"train, valid: got {train!r} and {valid!r}, expected at least 1 each and at most {left} together"
         )
     random = np.random.RandomState(seed)  # its streams are frozen: the parts stay the same in every version
-    order = random.permutation(len(labels))
+    validation, rest = np.split(random.permutation(left), [valid])
+    held_out = np.arange(left, len(labels))
     angles = random.uniform(-np.pi, np.pi, len(labels))  # one for each image of the file, whatever part it falls into
-    held_out, validation, rest = np.split(order, [len(labels) - left, len(labels) - left + valid])
 
     def part(chosen: NDArray[np.int64], source: str = "MNIST train file") -> Split:
         return _turn(_split(images[chosen], labels[chosen], source), angles[chosen])

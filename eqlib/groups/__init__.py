@@ -9,11 +9,11 @@ from eqlib.groups.intertwiners import CG, copies, intertwiners
 from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.planar import O2, SO2, Cyclic, Dihedral
 from eqlib.groups.product import Product
-from eqlib.groups.rep import Rep
+from eqlib.groups.rep import Rep, fields
 from eqlib.groups.root_subgroups import embed_roots
 from eqlib.groups.simple import E6, E7, E8, F4, G2, SU, Simple, Sp, Spin
 from eqlib.groups.spatial import O3, SO3
-from eqlib.groups.subgroups import Embedding, embed, induce, induced_multiplicity, regular, restrict
+from eqlib.groups.subgroups import Embedding, embed, induce, induced_multiplicity, regular, restrict, spanning_vectors
 
 __all__ = [
     "CG",
@@ -47,11 +47,13 @@ __all__ = [
     "copies",
     "embed",
     "embed_roots",
+    "fields",
     "from_generators",
     "induce",
     "induced_multiplicity",
     "intertwiners",
     "regular",
     "restrict",
+    "spanning_vectors",
     "weights",
 ]

@@ -326,6 +326,24 @@ class Group(ABC):
             element = element * self.element(rapidity * direction / np.linalg.norm(direction, axis=1, keepdims=True))
         return element
 
+    def spread(self, n: int) -> Element:
+        """About n elements (at least one of each component) spread over a compact group, as points to sample functions at.
+
+        Finite groups give all elements. A circle gives evenly spaced turns, a multiple of four in each component, so that
+        quarter turns and reflections map the points to each other; other groups random points, the same ones every time.
+        ValueError for a group that is not compact.
+        """
+        if not self.compact:
+            raise ValueError(f"{self} is not compact: no finite set of points is spread over it")
+        if self.dim == 0:
+            return self.element(np.zeros((self.components, 0)), np.arange(self.components))
+        if self.dim == 1:
+            each = 4 * -(-n // (4 * self.components))
+            period = 2 * np.pi / np.abs(np.linalg.eigvals(self.faithful[-1].generators[0])).max()
+            angles = np.tile(np.arange(each) * period / each, self.components)
+            return self.element(angles[:, None], np.repeat(np.arange(self.components), each))
+        return self.sample(max(n, self.components))
+
     def matrix(self, g: Element) -> Array:
         """How g acts on raw coordinates, (n, v, v): R, or Lambda on (E, px, py, pz)."""
         return self.coordinates.T @ self.vector(g) @ self.coordinates

@@ -119,6 +119,17 @@ class Rep:
         return np.array(rows).reshape(self.group.components, self.dim, self.dim)
 
 
+def fields(rep: Rep, channels: int) -> Rep:
+    """So many copies of a rep, with one block for each irrep, in the order in which they occur.
+
+    Copies of an irrep that occurs m times in `rep` are numbered channel by channel: m for the first channel, then m more.
+    """
+    if channels < 0:
+        raise ValueError(f"channels must not be negative, got {channels}")
+    irreps = dict.fromkeys(a for _, a in rep.blocks)
+    return Rep(rep.group, tuple((channels * rep.multiplicity(a), a) for a in irreps))
+
+
 def _term(group: Group, text: str, term: str) -> tuple[int, str]:
     """One "8x0e" or "0e" of a rep string."""
     match = re.fullmatch(r"(?:(\d+)\s*x\s*)?(\S.*)", term)

@@ -109,16 +109,23 @@ def regular(group: Group) -> tuple[Rep, Array]:
         raise ValueError(f"{group} is infinite: only a finite group has a regular rep here")
     blocks, columns = [], []
     for a in group.irreps():
-        # Matrix elements of a column e_j span a copy of a; e_j and J e_j span the same one.
-        used = np.zeros((0, a.dim))
-        for unit in np.eye(a.dim):
-            orbit = a.endomorphisms @ unit
-            if len(used) == 0 or np.linalg.norm(used @ unit) < 0.5:
-                used = np.concatenate([used, orbit])
-                columns.append(np.sqrt(a.dim / group.components) * a.discrete @ unit)
-                blocks.append((1, a))
+        for unit in spanning_vectors(a):
+            columns.append(np.sqrt(a.dim / group.components) * a.discrete @ unit)
+            blocks.append((1, a))
     # D(g) u as a function of g: (L_h f)(g) = D(h^-1) D(g) u, so components move by D(h) from the left.
     return Rep(group, tuple(blocks)), np.concatenate(columns, axis=1)
+
+
+def spanning_vectors(a: Irrep) -> Array:
+    """Unit vectors u, (dim / endo, dim), whose matrix elements g -> D(g) u span all copies of `a` in the functions on a group."""
+    found: list[Array] = []
+    used = np.zeros((0, a.dim))
+    for unit in np.eye(a.dim):
+        # e_j and J e_j, for J in the endomorphisms, span the same copy.
+        if np.linalg.norm(used @ unit) < 0.5:
+            used = np.concatenate([used, a.endomorphisms @ unit])
+            found.append(unit)
+    return np.array(found)
 
 
 def induce(rep: Rep, group: Group, embedding: Embedding | None = None) -> tuple[Rep, Array]:

@@ -7,6 +7,7 @@ from eqlib.models.lorentz_group import LorentzGroupNetwork
 from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
+from eqlib.models.steerable_cnn import SteerableCNN
 from eqlib.models.tensor_field import TensorFieldNetwork
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PairMLP",
     "ParticleNet",
     "PlainCNN",
+    "SteerableCNN",
     "TensorFieldNetwork",
     "boosted_tree",
     "hidden_rep",

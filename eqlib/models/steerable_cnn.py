@@ -1,0 +1,81 @@
+"""Steerable convolutional networks on images: one body for group convolutions, harmonic and general E(2) networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from eqlib import nn
+from eqlib.groups import Group, Rep
+
+
+class SteerableCNN(torch.nn.Module):
+    """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under the turns that the grid resolves.
+
+    Each block is a steerable convolution, batch normalisation, an activation and, where asked, pooling by two. The last
+    convolution makes invariant features, whose mean over the pixels goes through a small ordinary network. With all groups of
+    the plane and all reps this is the family of Weiler and Cesa 2019.
+
+    Args:
+        group: a group of the plane.
+        hidden: a rep, or a rep string, for each block.
+        classes: scores.
+        invariants: features after the last convolution.
+        kernel_size: odd; the first block's kernel is two pixels larger.
+        activation: "fourier" (pointwise on the group, for reps that `groups.fields` makes), "gate" or "norm".
+        samples: of "fourier".
+        pool: after which blocks.
+        mask: image size, to fade images out in a disc; None: no mask.
+        restrict: block -> subgroup in which the network goes on behind that block; later reps are of the subgroup.
+        dropout: probability with which the invariant features are dropped.
+        channels: of the input image, trivial copies.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        hidden: Sequence[str | Rep],
+        classes: int = 10,
+        invariants: int = 64,
+        kernel_size: int = 5,
+        activation: str = "fourier",
+        samples: int | None = None,
+        pool: Sequence[int] = (0, 2),
+        mask: int | None = None,
+        restrict: Mapping[int, Group] | None = None,
+        dropout: float = 0.0,
+        channels: int = 1,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {ACTIVATIONS}, got {activation!r}")
+        rep = group.rep([(channels, group.trivial)])
+        blocks: list[torch.nn.Module] = [] if mask is None else [nn.CircularMask(mask)]
+        for i, text in enumerate(hidden):
+            act = _activation(activation, group.rep(text), samples)
+            inside = act.rep_in if isinstance(act, nn.Gate) else act.rep
+            conv = nn.GridConv(rep, inside, kernel_size + 2 * (i == 0), bias=False)
+            blocks += [conv, nn.BatchNorm(inside, axis=1), act]
+            blocks += [nn.GridPool()] if i in pool else []
+            rep = act.rep
+            if restrict and i in restrict:
+                blocks.append(nn.Restrict(rep, restrict[i], axis=1))
+                rep, group = blocks[-1].rep_out, restrict[i]
+        out = group.rep([(invariants, group.trivial)])
+        blocks += [nn.GridConv(rep, out, kernel_size, bias=False), nn.BatchNorm(out, axis=1), torch.nn.ReLU()]
+        self.features = torch.nn.Sequential(*blocks)
+        self.head = torch.nn.Sequential(torch.nn.Dropout(dropout), torch.nn.Linear(invariants, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x).mean((-2, -1)))
+
+
+ACTIVATIONS = ("fourier", "gate", "norm")
+
+
+def _activation(name: str, rep: Rep, samples: int | None) -> nn.FourierActivation | nn.Gate | nn.NormActivation:
+    if name == "fourier":
+        return nn.FourierActivation(rep, samples, axis=1)
+    return nn.Gate(rep, axis=1) if name == "gate" else nn.NormActivation(rep, axis=1)

@@ -1,0 +1,123 @@
+"""Pointwise functions in Fourier space: features as functions on the group, sampled, changed, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eqlib.constants import Constants
+from eqlib.groups import Element, Rep, spanning_vectors
+from eqlib.nn.blocks import check_axis, split
+
+
+class _Sampled(Constants):
+    """Channels of band-limited functions on a compact group, and their values at elements spread over it.
+
+    A channel holds n_a copies of each irrep a, n_a at most dim / endo. Its value at g is the sum over copies i of
+    sqrt(dim a / size) <x_i, D_a(g) u_i> with unit vectors u_i; g f, which is f(g^-1 .), has the components D(g) x.
+    """
+
+    synthesis: Tensor
+
+    def __init__(self, rep: Rep, samples: int | None, axis: int) -> None:
+        super().__init__()
+        irreps = [a for _, a in rep.blocks]
+        if not irreps or len(set(irreps)) < len(irreps) or 0 in (mul for mul, _ in rep.blocks):
+            raise ValueError(f"rep must have one block for each irrep (groups.fields makes such a rep), got {rep!r}")
+        most = [a.dim // a.endo for a in irreps]
+        # As many channels as possible: each then has as few copies as possible.
+        channels = int(np.gcd.reduce([mul for mul, _ in rep.blocks]))
+        copies = [mul // channels for mul, _ in rep.blocks]
+        if any(n > m for n, m in zip(copies, most, strict=True)):
+            raise ValueError(
+                f"rep {rep!r} has no channels of functions on {rep.group}: {channels} of them would have "
+                f"{dict(zip([a.label for a in irreps], copies, strict=True))} copies, at most "
+                f"{dict(zip([a.label for a in irreps], most, strict=True))} are different functions"
+            )
+        self.rep, self.axis, self.channels = rep, axis, channels
+        size = sum(n * a.dim for n, a in zip(copies, irreps, strict=True))
+        wanted = 2 * size if samples is None else samples
+        matrix = self._matrix(copies, rep.group.spread(wanted))
+        if len(matrix) < wanted and rep.group.dim:
+            # Functions that are constant along a subgroup take each value several times.
+            matrix = self._matrix(copies, rep.group.spread(wanted * -(-wanted // len(matrix))))
+        if np.linalg.matrix_rank(matrix, tol=1e-6) < size:
+            raise ValueError(f"samples: {len(matrix)} different ones do not tell functions of {size} components apart")
+        self.samples = len(matrix)
+        self.constant("synthesis", matrix)
+
+    def _matrix(self, copies: list[int], points: Element) -> NDArray[np.float64]:
+        """(samples, components) values of each component's function at the points, equal rows once."""
+        size = sum(n * a.dim for n, (_, a) in zip(copies, self.rep.blocks, strict=True))
+        columns = [
+            np.sqrt(a.dim / size) * a(points) @ unit
+            for n, (_, a) in zip(copies, self.rep.blocks, strict=True)
+            for unit in spanning_vectors(a)[:n]
+        ]
+        matrix = np.concatenate(columns, axis=1)
+        _, first = np.unique(matrix.round(9), axis=0, return_index=True)
+        return matrix[np.sort(first)]
+
+    def values(self, x: Tensor) -> Tensor:
+        """(..., rep.dim at `axis`, ...) -> values (..., channels, samples, pixels) with everything behind the axis flat."""
+        check_axis("x", x, self.rep, self.axis)
+        axis = self.axis % x.ndim
+        parts = [p.flatten(axis, axis + 1).unflatten(axis, (self.channels, -1)) for p in split(x, self.rep, axis)]
+        joined = torch.cat(parts, dim=axis + 1)
+        return self.synthesis @ joined.reshape(*joined.shape[: axis + 2], -1)
+
+
+class FourierActivation(_Sampled):
+    """A pointwise function of features that are functions on the group: sample, apply, take the components again.
+
+    For a finite group and whole regular reps this is exactly x -> Q^T f(Q x) with Q of `groups.regular`: a pointwise function
+    in the regular rep (Cohen and Welling 2016). Copies that fill a quotient's permutation rep work the same way. For a
+    continuous group it is equivariant up to the frequencies that f makes and `samples` points fold back; turns that map the
+    points to each other (quarter turns, for the groups of the plane) are exact.
+
+    Args:
+        rep: one block for each irrep, multiplicities c * n_a, as `groups.fields` gives.
+        samples: about how many elements; None: twice the components of a channel. A finite group always gives all.
+
+    Attributes: channels c; samples; synthesis (samples, components of a channel).
+    """
+
+    analysis: Tensor
+
+    def __init__(
+        self,
+        rep: Rep,
+        samples: int | None = None,
+        axis: int = -1,
+        activation: Callable[[Tensor], Tensor] = torch.nn.functional.relu,
+    ) -> None:
+        super().__init__(rep, samples, axis)
+        self.activation = activation
+        self.constant("analysis", np.linalg.pinv(self._exact["synthesis"].numpy()))
+        self._sizes = [mul // self.channels * a.dim for mul, a in rep.blocks]
+
+    def forward(self, x: Tensor) -> Tensor:
+        axis = self.axis % x.ndim
+        y = self.analysis @ self.activation(self.values(x))
+        parts = [part.flatten(axis, axis + 1) for part in y.split(self._sizes, dim=axis + 1)]
+        return torch.cat(parts, dim=axis).view(x.shape)
+
+
+class GroupPool(_Sampled):
+    """The largest value of each channel over the group: `rep_out` is one trivial copy for each channel.
+
+    Exactly invariant where the samples are the whole group, as for finite ones.
+    """
+
+    def __init__(self, rep: Rep, samples: int | None = None, axis: int = -1) -> None:
+        super().__init__(rep, samples, axis)
+        self.rep_out = rep.group.rep([(self.channels, rep.group.trivial)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        axis = self.axis % x.ndim
+        most = self.values(x).amax(axis + 1)
+        return most.view(*x.shape[:axis], self.channels, *x.shape[axis + 1 :])
