@@ -7,12 +7,13 @@ from eqlib.models.lorentz_group import LorentzGroupNetwork
 from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
-from eqlib.models.steerable_cnn import SteerableCNN
+from eqlib.models.steerable_cnn import GroupCNN, SteerableCNN
 from eqlib.models.tensor_field import TensorFieldNetwork
 
 __all__ = [
     "CoordinateMLP",
     "EquivariantMLP",
+    "GroupCNN",
     "HarmonicNet",
     "LorentzGroupNetwork",
     "PairMLP",

@@ -8,27 +8,28 @@ import torch
 from torch import Tensor
 
 from eqlib import nn
-from eqlib.groups import Group, Rep
+from eqlib.groups import Group, Rep, fields, regular
 
 
 class SteerableCNN(torch.nn.Module):
     """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under the turns that the grid resolves.
 
-    Each block is a steerable convolution, batch normalisation, an activation and, where asked, pooling by two. The last
-    convolution makes invariant features, whose mean over the pixels goes through a small ordinary network. With all groups of
-    the plane and all reps this is the family of Weiler and Cesa 2019.
+    Each block is a steerable convolution, batch normalisation, an activation and, where asked, pooling by two. Then come
+    invariant features, whose mean over the pixels goes through a linear map. With all groups of the plane and all reps this is
+    the family of Weiler and Cesa 2019.
 
     Args:
         group: a group of the plane.
         hidden: a rep, or a rep string, for each block.
         classes: scores.
-        invariants: features after the last convolution.
+        invariants: that many trivial features from one more convolution; None: the largest values over the group instead.
         kernel_size: odd; the first block's kernel is two pixels larger.
         activation: "fourier" (pointwise on the group, for reps that `groups.fields` makes), "gate" or "norm".
         samples: of "fourier".
         pool: after which blocks.
         mask: image size, to fade images out in a disc; None: no mask.
         restrict: block -> subgroup in which the network goes on behind that block; later reps are of the subgroup.
+        norm: whether to normalise over the batch.
         dropout: probability with which the invariant features are dropped.
         channels: of the input image, trivial copies.
     """
@@ -38,13 +39,14 @@ class SteerableCNN(torch.nn.Module):
         group: Group,
         hidden: Sequence[str | Rep],
         classes: int = 10,
-        invariants: int = 64,
+        invariants: int | None = 64,
         kernel_size: int = 5,
         activation: str = "fourier",
         samples: int | None = None,
         pool: Sequence[int] = (0, 2),
         mask: int | None = None,
         restrict: Mapping[int, Group] | None = None,
+        norm: bool = True,
         dropout: float = 0.0,
         channels: int = 1,
     ) -> None:
@@ -57,19 +59,49 @@ class SteerableCNN(torch.nn.Module):
             act = _activation(activation, group.rep(text), samples)
             inside = act.rep_in if isinstance(act, nn.Gate) else act.rep
             conv = nn.GridConv(rep, inside, kernel_size + 2 * (i == 0), bias=False)
-            blocks += [conv, nn.BatchNorm(inside, axis=1), act]
+            blocks += [conv, nn.BatchNorm(inside, axis=1), act] if norm else [conv, act]
             blocks += [nn.GridPool()] if i in pool else []
             rep = act.rep
             if restrict and i in restrict:
                 blocks.append(nn.Restrict(rep, restrict[i], axis=1))
                 rep, group = blocks[-1].rep_out, restrict[i]
-        out = group.rep([(invariants, group.trivial)])
-        blocks += [nn.GridConv(rep, out, kernel_size, bias=False), nn.BatchNorm(out, axis=1), torch.nn.ReLU()]
+        if invariants is None:
+            blocks.append(nn.GroupPool(rep, samples, axis=1))
+            out = blocks[-1].rep_out
+        else:
+            out = group.rep([(invariants, group.trivial)])
+            blocks.append(nn.GridConv(rep, out, kernel_size, bias=not norm))
+            blocks += [nn.BatchNorm(out, axis=1), torch.nn.ReLU()] if norm else [torch.nn.ReLU()]
         self.features = torch.nn.Sequential(*blocks)
-        self.head = torch.nn.Sequential(torch.nn.Dropout(dropout), torch.nn.Linear(invariants, classes))
+        self.head = torch.nn.Sequential(torch.nn.Dropout(dropout), torch.nn.Linear(out.dim, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x).mean((-2, -1)))
+
+
+class GroupCNN(SteerableCNN):
+    """A group convolutional network (Cohen and Welling 2016): every feature is a function on a finite group, in `channels`.
+
+    The first convolution lifts the image, the others are group convolutions; ReLU is pointwise on the group, and the largest
+    value over the group, then the mean over the pixels, is invariant. Pooling by two follows each block but the last.
+
+    Args:
+        group: a finite group of the plane; Cyclic(4) is p4, Dihedral(4) is p4m.
+        channels: for each block.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        channels: Sequence[int] = (8, 16, 16),
+        kernel_size: int = 5,
+        classes: int = 10,
+        norm: bool = True,
+    ) -> None:
+        rep = regular(group)[0]
+        hidden = [fields(rep, c) for c in channels]
+        pool = range(len(channels) - 1)
+        super().__init__(group, hidden, classes, None, kernel_size, "fourier", pool=pool, norm=norm)
 
 
 ACTIVATIONS = ("fourier", "gate", "norm")

@@ -40,9 +40,11 @@ def test_exact_under_turns_and_flips(group, text, size, dtype, tolerance):
     rep = group.rep(text)
     assert len(testing.grid_symmetries(group)) == COUNTS[group.name]
     for kernel in (3, 5) if group.vector.dim == 2 else (3,):
-        assert testing.grid_equivariance_error(nn.GridConv(rep, rep, kernel), rep, rep, size, dtype=dtype) < tolerance
+        assert (
+            testing.grid_equivariance_error(nn.GridConv(rep, rep, kernel), rep, rep, size=size, dtype=dtype) < tolerance
+        )
     even = nn.GridConv(rep, rep, 2, padding=0)
-    assert testing.grid_equivariance_error(even, rep, rep, size, dtype=dtype) < tolerance
+    assert testing.grid_equivariance_error(even, rep, rep, size=size, dtype=dtype) < tolerance
 
 
 def test_convention_is_rot90():
@@ -117,7 +119,7 @@ def test_eval_keeps_the_kernel_until_the_weights_change():
 def test_pooling_commutes_with_turns():
     rep = groups.O2().rep("0e+1")
     for size in (8, 9):
-        assert testing.grid_equivariance_error(nn.GridPool(), rep, rep, size) < 1e-12
+        assert testing.grid_equivariance_error(nn.GridPool(), rep, rep, size=size) < 1e-12
     with pytest.raises(ValueError, match="all sizes even or all odd"):
         nn.GridPool()(torch.zeros(1, 1, 4, 5))
 
@@ -139,9 +141,9 @@ def test_harmonic_net_is_invariant(group, hidden):
     scores = group.rep([(10, group.trivial)])
     as_image = torch.nn.Sequential(net, torch.nn.Unflatten(1, (10, 1, 1)))
     for size in (12, 13):
-        assert testing.grid_equivariance_error(as_image, image, scores, size) < 1e-10
+        assert testing.grid_equivariance_error(as_image, image, scores, size=size) < 1e-10
     cnn = torch.nn.Sequential(models.PlainCNN(4).eval(), torch.nn.Unflatten(1, (10, 1, 1)))
-    assert testing.grid_equivariance_error(cnn, image, scores, 12) > 1e-4
+    assert testing.grid_equivariance_error(cnn, image, scores, size=12) > 1e-4
 
 
 def test_rivals_have_the_same_number_of_parameters():
