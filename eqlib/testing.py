@@ -102,7 +102,7 @@ def _moved(field: Field, turn: NDArray[np.float64], fibre: NDArray[np.float64], 
 
 
 def blobs(rep: Rep, reach: float, width: float = 3.0, number: int = 12, seed: int = 0) -> Field:
-    """A random smooth field (n, v) -> (n, rep.dim): Gaussians of standard deviation `width`, centres within `reach`, in pixels."""
+    """A random smooth field (n, v) -> (n, rep.dim): Gaussians of deviation `width`, centres within `reach`, in pixels."""
     rng = np.random.default_rng(seed)
     v = rep.group.vector.dim
     direction = rng.normal(size=(number, v))

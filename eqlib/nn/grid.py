@@ -231,7 +231,7 @@ class GridConv(Constants):
                 row.append((j, names[a, b], slice(start, start + count)))
                 start += count
             self._plan.append(row)
-        if kernel_size > 1 and degree is None:
+        if kernel_size > 1 and degree is None and not keeps_grid(group):
             _warn_of_aliasing(rep_in, rep_out, kernel_size)
         self.weight = torch.nn.Parameter(torch.cat(weights) if weights else torch.zeros(0))
         where = [
