@@ -1,4 +1,4 @@
-"""Fields of arrows in the plane."""
+"""Fields of arrows in the plane, and kernels whose values are matrices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from PIL import Image
 
-from eqlib.viz.pictures import PALETTE
+from eqlib.viz.pictures import PALETTE, picture
 
 
 def plot_fields(
@@ -27,7 +28,7 @@ def plot_fields(
             raise ValueError(
                 f"fields[{name!r}] must be points and vectors of one shape (n, 2), got {points.shape} and {vectors.shape}"
             )
-    limit = 1.25 * max(float(np.abs(points).max()) for points, _ in pairs.values())
+    limit = 1.35 * max(float(np.abs(points).max()) for points, _ in pairs.values())
     longest = max(float(np.linalg.norm(vectors, axis=1).max()) for _, vectors in pairs.values())
     columns = columns or len(pairs)
     rows = -(-len(pairs) // columns)
@@ -38,9 +39,27 @@ def plot_fields(
         still = np.linalg.norm(vectors, axis=1) <= 1e-9 * longest
         axes.scatter(*points[still].T, s=3, color="#bbbbbb")
         arrows = vectors[~still] * (0.25 * limit / longest if longest > 0 else 1.0)
-        axes.quiver(
-            *points[~still].T, *arrows.T, color=PALETTE[0], angles="xy", scale_units="xy", scale=1, width=0.009
-        )
+        axes.quiver(*points[~still].T, *arrows.T, color=PALETTE[0], angles="xy", scale_units="xy", scale=1, width=0.009)
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
         axes.set_title(name, fontsize=10)
     return figure
+
+
+def plot_kernel(kernel: ArrayLike, limit: float | None = None, size: int = 160) -> Image.Image:
+    """A kernel (out, in, height, width) as a matrix of pictures, row after row, parted by black lines.
+
+    Orange is positive, blue negative; `limit` is the value of the deepest colour, by default the largest there is.
+    size: about the width in pixels.
+    """
+    values = np.asarray(kernel, dtype=np.float64)
+    if values.ndim != 4 or not values.size:
+        raise ValueError(f"kernel must have shape (out, in, height, width) and not be empty, got {values.shape}")
+    limit = float(np.abs(values).max()) if limit is None else limit
+    rows, columns = values.shape[:2]
+    each = [[picture(entry, limits=(-limit, limit), size=size // columns) for entry in row] for row in values]
+    width, height = each[0][0].size
+    sheet = Image.new("RGB", (columns * (width + 1) - 1, rows * (height + 1) - 1), "black")
+    for i, row in enumerate(each):
+        for j, entry in enumerate(row):
+            sheet.paste(entry, (j * (width + 1), i * (height + 1)))
+    return sheet

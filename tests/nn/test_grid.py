@@ -20,7 +20,9 @@ CASES = [
     (groups.O3(), "2x0e+0o+1o+1e+2e", 5),
     (groups.Octahedral(True), "2x1a+1b+2a+3b", 5),
 ]
-pytestmark = pytest.mark.filterwarnings("ignore:kernel_size . carries degrees")  # of 3 x 3 and frequency 3; tested by itself
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:kernel_size . carries degrees"
+)  # of 3 x 3 and frequency 3; tested by itself
 every_case = pytest.mark.parametrize(("group", "text", "size"), CASES, ids=[c[0].name for c in CASES])
 COUNTS = {
     "SO2": 4,
