@@ -18,7 +18,7 @@ def test_arrows_stand_where_they_belong_on_one_scale() -> None:
     """Arrows begin at their points, keep their directions, and have one scale over all panels; a zero is a dot."""
     small, large = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), np.array([[0.0, 2.0], [-2.0, 0.0], [1.0, 1.0]])
     figure = viz.plot_fields({"one": (POINTS, small), "two": (POINTS, large)}, columns=1)
-    one, two = ([c for c in axes.collections if isinstance(c, Quiver)][0] for axes in figure.axes)
+    one, two = (next(c for c in axes.collections if isinstance(c, Quiver)) for axes in figure.axes)
     assert [axes.get_title() for axes in figure.axes] == ["one", "two"]
     assert np.allclose(one.get_offsets(), POINTS[:2]) and np.allclose(two.get_offsets(), POINTS)
     longest = 0.25 * 1.35
