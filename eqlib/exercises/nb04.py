@@ -68,7 +68,7 @@ def nearest(answer: Any) -> None:
         for k in (1, 2, 3):
             gap = np.abs(turned(found, k) - found).max()
             require(gap < 1e-9, f"what it returns is not steerable: {90 * k} degrees change it by up to {gap:.2f}")
-        allowed = sum(turned(K, k) for k in range(4)) / 4
+        allowed = np.mean([turned(K, k) for k in range(4)], axis=0)
         again = np.asarray(attempt(answer, allowed.copy()), dtype=np.float64)
         require(np.allclose(again, allowed), "it changes a kernel that is steerable already")
         require(np.allclose(found, allowed), "what it returns is steerable, but another steerable kernel is nearer")

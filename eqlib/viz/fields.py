@@ -37,7 +37,7 @@ def plot_fields(
         axes.axis("off")
     for axes, (name, (points, vectors)) in zip(figure.axes, pairs.items(), strict=False):
         still = np.linalg.norm(vectors, axis=1) <= 1e-9 * longest
-        axes.scatter(*points[still].T, s=3, color="#bbbbbb")
+        axes.scatter(points[still, 0], points[still, 1], s=3, color="#bbbbbb")
         arrows = vectors[~still] * (0.25 * limit / longest if longest > 0 else 1.0)
         axes.quiver(*points[~still].T, *arrows.T, color=PALETTE[0], angles="xy", scale_units="xy", scale=1, width=0.009)
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
