@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from eqlib.distributed import batch_mean
 from eqlib.nn.blocks import check_mask
 
 
@@ -129,9 +130,9 @@ class MaskedNorm(torch.nn.BatchNorm1d):
             mean, var = self.running_mean, self.running_var
         else:
             weight = mask.to(x.dtype)[..., None]
-            axes, count = tuple(range(x.ndim - 1)), weight.sum().clamp_min(1)
-            mean = (x * weight).sum(axes) / count
-            var = ((x - mean).square() * weight).sum(axes) / count
+            axes = tuple(range(x.ndim - 1))
+            mean = batch_mean(x, axes, weight)
+            var = batch_mean((x - mean).square(), axes, weight)
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr, arg-type]
                 self.running_var.lerp_(var, self.momentum)  # type: ignore[union-attr, arg-type]

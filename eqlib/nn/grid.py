@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -12,149 +13,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eqlib.constants import Constants
-from eqlib.groups import Group, Irrep, Rep
-from eqlib.harmonics import Harmonics, _restricted
-from eqlib.kernels import angular_basis, level
+from eqlib.groups import Irrep, Rep
+from eqlib.kernels import angular_basis
 from eqlib.nn.blocks import check_axis, same_group
+from eqlib.nn.grid_basis import keeps_grid, offsets, radial_profiles, sampled_basis
 
-BAND = 1.0  # pixels: kernels are made for images with the spectrum of Gaussian blobs of this standard deviation
-
-
-def offsets(size: int, dimensions: int) -> NDArray[np.float64]:
-    """(size, ..., size, dimensions) raw coordinates of a kernel's pixels about its centre.
-
-    An image is (row, column) with x to the right and y up; a volume is (x, y, z).
-    """
-    line = np.arange(size) - (size - 1) / 2
-    grid = np.stack(np.meshgrid(*[line] * dimensions, indexing="ij"), axis=-1)
-    return np.stack([grid[..., 1], -grid[..., 0]], axis=-1) if dimensions == 2 else grid
+# Pairs of blocks share one matrix product, zeros and all, while it has at most that many multiplications: 50 microseconds.
+JOINT = 2**20
 
 
-def _directions(dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Unit vectors (n, dimensions) and weights of a rule on the circle or the sphere that is exact to degree 23."""
-    angle = 2 * np.pi * np.arange(24) / 24
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    if dimensions == 2:
-        return circle, np.full(24, 1 / 24)
-    z, weight = np.polynomial.legendre.leggauss(12)
-    points = np.concatenate(
-        [np.sqrt(1 - z**2)[:, None, None] * circle, np.broadcast_to(z[:, None, None], (12, 24, 1))], -1
-    )
-    return points.reshape(-1, 3), np.repeat(weight / 48, 24)
+class _Pair(NamedTuple):
+    """Two blocks and the kernels between their irreps."""
+
+    a: Irrep
+    b: Irrep
+    at_in: slice
+    at_out: slice
+    basis: NDArray[np.float64]  # (N, b.dim * a.dim * pixels)
+    weights: slice  # of GridConv.weight, (mul_out, mul_in, N)
 
 
-@lru_cache(maxsize=256)
-def _harmonics(group: Group, size: int, degree: int) -> NDArray[np.float64]:
-    """Harmonics of one degree at the kernel's pixels, (p, dim), in restricted components; 0 at the centre but for degree 0."""
-    module = Harmonics(group, degree, normalization="norm").double()
-    points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
-    with torch.no_grad():
-        values = module(torch.tensor(points @ group.coordinates.T)).numpy()
-    return values[:, values.shape[1] - _restricted(group, degree)[0].dim :]
-
-
-@lru_cache(maxsize=256)
-def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The radial profiles that turn best on pixels, for one degree of an ambient group's harmonics.
-
-    Among all kernels c(|p|) Y_J(p) on the pixels p, each radius with a number of its own, some turn with the image and some
-    only look so. The Fourier transform of a kernel that turns is f(|k|) Y_J(k). What is left of it, squared and weighted with
-    the spectrum of blobs of width `BAND`, against the whole, makes a generalised eigenvalue problem over the c; its roots fall
-    into a group of small ones, as many as there are polynomials r^J r^2n up to degree size - 1, and a gap behind them.
-
-    Returns (profiles (n, p), orthonormal on the pixels as kernels; errors (n,): the relative equivariance error that the
-    n-th best has, worst last). n = 0 where the pixels do not carry the degree.
-    """
-    points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
-    y = _harmonics(group, size, degree)
-    radii = np.linalg.norm(points, axis=1).round(9)
-    rings = (radii == np.unique(radii)[:, None]).astype(float)
-    norms = np.sqrt(rings @ (y**2).sum(axis=1))
-    rings = rings[norms > 1e-9] / norms[norms > 1e-9, None]
-    directions, weights = _directions(group.vector.dim)
-    k, radial = np.polynomial.legendre.leggauss(16)
-    k = (k + 1) * np.pi / 2
-    radial = radial * k ** (group.vector.dim - 1) * np.exp(-((BAND * k) ** 2))
-    # A kernel of even degree has a real transform, one of odd degree an imaginary one.
-    wave = (np.cos if degree % 2 == 0 else np.sin)(k[:, None, None] * (directions @ points.T))
-    transform = np.einsum("ktp,npi->nkti", wave, rings[:, :, None] * y, optimize=True)
-    with torch.no_grad():
-        turned = torch.tensor(directions @ group.coordinates.T)
-        at = Harmonics(group, degree, normalization="norm").double()(turned).numpy()[:, -y.shape[1] :]
-    whole = np.einsum("k,t,nkti,mkti->nm", radial, weights, transform, transform, optimize=True)
-    f = np.einsum("t,nkti,ti->nk", weights, transform, at, optimize=True)
-    steerable = np.einsum("k,nk,mk->nm", radial, f, f)
-    # An energy that rounding alone could make is no energy: without the floor an empty band would look perfect.
-    roots, vectors = scipy.linalg.eigh(whole - steerable, whole + 1e-13 * np.trace(whole) * np.eye(len(whole)))
-    count = min(max((size - 1 - degree) // 2 + 1, 0), len(roots))
-    errors = np.sqrt(np.clip(roots, 0, 1))
-    if count == 0:
-        return np.zeros((0, len(points))), errors[:1]
-    # Eigenvectors to nearly equal roots depend on the processor, the space they span does not: humps cut it into profiles.
-    space = np.linalg.qr(vectors[:, :count])[0]
-    places = np.unique(radii)[norms > 1e-9]
-    humps = np.exp(-0.5 * (places[:, None] - np.linspace(0, size / 2, count)) ** 2)
-    q, r = np.linalg.qr(space @ (space.T @ humps))
-    return (q * np.sign(np.diag(r))).T @ rings, errors[:count]
-
-
-def keeps_grid(group: Group) -> bool:
-    """Whether every element maps the grid of pixels to itself, so that a kernel may use each pixel by itself."""
-    if group.dim:
-        return False
-    matrices = group.matrix(group.element(np.zeros((group.components, 0)), np.arange(group.components)))
-    return bool(np.abs(matrices - matrices.round()).max() < 1e-9)
-
-
-@lru_cache(maxsize=4096)
-def sampled_basis(a: Irrep, b: Irrep, size: int, degree: int | None = None) -> NDArray[np.float64]:
-    """Independent steerable kernels a -> b sampled on a grid, (N, b.dim, a.dim, size, ...), each with squares that sum to 1.
-
-    A group that maps the grid to itself gets every kernel that there is: a ring for each distinct radius, with the degrees
-    that the ring's pixels carry. Any other gets, for each degree, the profiles that turn best (`radial_profiles`).
-    """
-    group = a.group
-    if keeps_grid(group):
-        elements = _every_kernel(a, b, size, degree)
-    else:
-        top = size - 1 if group.dim == 0 else min(size - 1, level(a) + level(b))
-        found = [np.zeros((0, b.dim, a.dim, size**group.vector.dim))]
-        for j in range((top if degree is None else min(top, degree)) + 1):
-            angular = angular_basis(a, b, j)
-            if len(angular):
-                profiles = radial_profiles(group.ambient, size, j)[0]
-                y = _harmonics(group, size, j)
-                products = np.einsum("nbay,py,rp->nrbap", angular, y, profiles, optimize=True)
-                found.append(products.reshape(-1, *found[0].shape[1:]))
-        elements = np.concatenate(found)
-        elements = elements / np.sqrt((elements**2).sum(axis=(1, 2, 3), keepdims=True))
-    return elements.reshape(len(elements), b.dim, a.dim, *[size] * group.vector.dim)
-
-
-def _every_kernel(a: Irrep, b: Irrep, size: int, degree: int | None) -> NDArray[np.float64]:
-    """All kernels of a group that maps the grid to itself, orthonormal, ring after ring.
-
-    Dependent elements are dropped in order (Gram-Schmidt), which is the same on every processor where an SVD's basis is not.
-    """
-    group = a.group
-    radii = np.linalg.norm(offsets(size, group.vector.dim), axis=-1).ravel().round(9)
-    found = [np.zeros((0, b.dim, a.dim, len(radii)))]
-    for radius in np.unique(radii):
-        pixels = np.flatnonzero(radii == radius)
-        kept = np.zeros((0, b.dim * a.dim * len(pixels)))
-        top = int(np.pi * radius)
-        for j in range((top if degree is None else min(top, degree)) + 1):
-            y = _harmonics(group, size, j)[pixels]
-            for flat in np.einsum("nbay,py->nbap", angular_basis(a, b, j), y).reshape(-1, kept.shape[1]):
-                rest = flat
-                for _ in range(2):
-                    rest = rest - kept.T @ (kept @ rest)
-                if np.linalg.norm(rest) > 1e-6 * max(1.0, np.linalg.norm(flat)):
-                    kept = np.concatenate([kept, rest[None] / np.linalg.norm(rest)])
-        placed = np.zeros((len(kept), b.dim, a.dim, len(radii)))
-        placed[..., pixels] = kept.reshape(len(kept), b.dim, a.dim, len(pixels))
-        found.append(placed)
-    return np.concatenate(found)
+def _entries(pairs: list[_Pair]) -> int:
+    """Size of the block-diagonal matrix of the pairs' bases."""
+    return sum(len(p.basis) for p in pairs) * sum(p.basis.shape[1] for p in pairs)
 
 
 class GridConv(Constants):
@@ -179,6 +60,8 @@ class GridConv(Constants):
     """
 
     place: Tensor
+    order: Tensor | None
+    rows: Tensor
 
     def __init__(
         self,
@@ -213,24 +96,25 @@ class GridConv(Constants):
         )
         self._dimensions = group.vector.dim
         self._conv = torch.nn.functional.conv2d if self._dimensions == 2 else torch.nn.functional.conv3d
-        self._plan: list[list[tuple[int, str, slice]]] = []
-        names: dict[tuple[Irrep, Irrep], str] = {}
         weights, start = [], 0
-        for mul_out, b in rep_out.blocks:
+        products: list[list[_Pair]] = []
+        latest: dict[tuple[int, int], list[_Pair]] = {}
+        for (mul_out, b), at_out in zip(rep_out.blocks, rep_out.slices, strict=True):
             bases = [sampled_basis(a, b, kernel_size, degree) for _, a in rep_in.blocks]
             fan = sum(mul * len(basis) for (mul, _), basis in zip(rep_in.blocks, bases, strict=True))
-            row = []
-            for j, ((mul_in, a), basis) in enumerate(zip(rep_in.blocks, bases, strict=True)):
+            for (mul_in, a), at_in, basis in zip(rep_in.blocks, rep_in.slices, bases, strict=True):
                 count = mul_out * mul_in * len(basis)
                 if count == 0:
                     continue
-                if (a, b) not in names:
-                    names[a, b] = f"basis_{len(names)}"
-                    self.constant(names[a, b], basis)
                 weights.append(torch.randn(count) * (b.dim / fan) ** 0.5)
-                row.append((j, names[a, b], slice(start, start + count)))
+                pair = _Pair(a, b, at_in, at_out, basis.reshape(len(basis), -1), slice(start, start + count))
                 start += count
-            self._plan.append(row)
+                joint = latest.get((mul_out, mul_in))
+                if joint is None or mul_out * mul_in * _entries([*joint, pair]) > JOINT:
+                    joint = latest[mul_out, mul_in] = []
+                    products.append(joint)
+                joint.append(pair)
+        self._arrange(products)
         if kernel_size > 1 and degree is None and not keeps_grid(group):
             _warn_of_aliasing(rep_in, rep_out, kernel_size)
         self.weight = torch.nn.Parameter(torch.cat(weights) if weights else torch.zeros(0))
@@ -242,21 +126,51 @@ class GridConv(Constants):
         ]
         self.constant("place", np.eye(rep_out.dim)[where])
         self.bias = torch.nn.Parameter(torch.zeros(len(where))) if bias and where else None
-        self._cache: tuple[object, Tensor] | None = None
+        self._cache: tuple[object, tuple[Tensor, Tensor | None]] | None = None
+
+    def _arrange(self, products: list[list[_Pair]]) -> None:
+        """Bases and indices of `kernel`: what is multiplied with what, and where each row of pixels goes."""
+        self._products: list[tuple[str, int]] = []
+        names: dict[tuple[tuple[Irrep, Irrep], ...], str] = {}
+        order, used = [np.zeros(0, dtype=np.int64)], 0
+        rows = np.full((self.rep_out.dim, self.rep_in.dim), -1)
+        for joint in products:
+            key = tuple((p.a, p.b) for p in joint)
+            if key not in names:
+                names[key] = f"basis_{len(names)}"
+                self.constant(names[key], scipy.linalg.block_diag(*(p.basis for p in joint)))
+            first = joint[0]
+            m = (first.at_out.stop - first.at_out.start) // first.b.dim
+            n = (first.at_in.stop - first.at_in.start) // first.a.dim
+            weights = [np.arange(p.weights.start, p.weights.stop).reshape(m * n, -1) for p in joint]
+            order.append(np.concatenate(weights, axis=1).ravel())
+            self._products.append((names[key], order[-1].size))
+            dims = [p.b.dim * p.a.dim for p in joint]
+            made = used + np.arange(m * n * sum(dims)).reshape(m, n, -1)
+            for p, block in zip(joint, np.split(made, np.cumsum(dims)[:-1], axis=2), strict=True):
+                block = block.reshape(m, n, p.b.dim, p.a.dim).transpose(0, 2, 1, 3)
+                rows[p.at_out, p.at_in] = block.reshape(m * p.b.dim, n * p.a.dim)
+            used += made.size
+        self._gaps = bool((rows < 0).any())
+        rows[rows < 0] = used  # one row of zeros behind the others
+        joined = np.concatenate(order)
+        sorted_already = bool((np.diff(joined) == 1).all())
+        self.register_buffer("order", None if sorted_already else torch.tensor(joined), persistent=False)
+        self.register_buffer("rows", torch.tensor(rows.ravel()), persistent=False)
 
     def kernel(self) -> Tensor:
         """(rep_out.dim, rep_in.dim, k, k) or (..., k, k, k), the kernel that torch's convolution is given."""
         pixels = self.kernel_size**self._dimensions
-        rows = []
-        for (m, b), plan in zip(self.rep_out.blocks, self._plan, strict=True):
-            row = [self.weight.new_zeros(m, b.dim, n * a.dim * pixels) for n, a in self.rep_in.blocks]
-            for j, name, where in plan:
-                n, a = self.rep_in.blocks[j]
-                block = self.weight[where].view(m * n, -1) @ getattr(self, name).flatten(1)
-                row[j] = block.view(m, n, b.dim, a.dim * pixels).transpose(1, 2).flatten(2)
-            rows.append((torch.cat(row, dim=2) if len(row) != 1 else row[0]).flatten(0, 1))
-        kernel = torch.cat(rows) if rows else self.weight.new_zeros(0, self.rep_in.dim * pixels)
-        return kernel.view(self.rep_out.dim, self.rep_in.dim, *[self.kernel_size] * self._dimensions)
+        # Few calls: on small images their overhead is what counts. One split, so that one cat makes the gradient.
+        ordered = self.weight if self.order is None else self.weight.index_select(0, self.order)
+        weights = ordered.split([size for _, size in self._products])
+        bases = [getattr(self, name) for name, _ in self._products]
+        parts = [(w.view(-1, len(basis)) @ basis).view(-1, pixels) for w, basis in zip(weights, bases, strict=True)]
+        if self._gaps:
+            parts.append(self.weight.new_zeros(1, pixels))
+        flat = torch.cat(parts) if parts else self.weight.new_zeros(0, pixels)
+        size = [self.kernel_size] * self._dimensions
+        return flat.index_select(0, self.rows).view(self.rep_out.dim, self.rep_in.dim, *size)
 
     def set_kernel(self, kernel: Tensor) -> None:
         """Choose the weights so that `kernel()` is this one, (rep_out.dim, rep_in.dim, k, k) or (..., k, k, k).
@@ -266,13 +180,21 @@ class GridConv(Constants):
         expected = (self.rep_out.dim, self.rep_in.dim, *[self.kernel_size] * self._dimensions)
         if tuple(kernel.shape) != expected:
             raise ValueError(f"kernel: got shape {tuple(kernel.shape)}, expected {expected}")
-        wanted, found = kernel.detach().double().cpu(), torch.zeros(self.weight.numel(), dtype=torch.float64)
-        for i, (m, b) in enumerate(self.rep_out.blocks):
-            for j, name, where in self._plan[i]:
-                n = self.rep_in.blocks[j][0]
-                block = wanted[self.rep_out.slices[i], self.rep_in.slices[j]].reshape(m, b.dim, n, -1).transpose(1, 2)
-                basis = self._exact[name].flatten(1)
-                found[where] = torch.linalg.lstsq(basis.T, block.reshape(m * n, -1).T).solution.T.flatten()
+        wanted, found = (
+            kernel.detach().double().cpu().contiguous(),
+            torch.zeros(self.weight.numel(), dtype=torch.float64),
+        )
+        pixels, used, start = self.kernel_size**self._dimensions, 0, 0
+        order = torch.arange(len(found)) if self.order is None else self.order.cpu()
+        flat = wanted.new_zeros(int(self.rows.max()) + 1 if self.rows.numel() else 0, pixels)
+        flat[self.rows.cpu()] = wanted.view(-1, pixels)
+        for name, size in self._products:
+            basis = self._exact[name]
+            many = size // len(basis) * basis.shape[1] // pixels
+            target = flat[used : used + many].view(-1, basis.shape[1])
+            solved = torch.linalg.lstsq(basis.T, target.T).solution.T.flatten()
+            found[order[start : start + size]] = solved
+            used, start = used + many, start + size
         before = self.weight.detach().clone()
         with torch.no_grad():
             self.weight.copy_(found)
@@ -292,13 +214,16 @@ class GridConv(Constants):
                 conv.bias.copy_(self.bias @ self.place)
         return conv
 
-    def _kernel(self) -> Tensor:
+    def _kernel(self) -> tuple[Tensor, Tensor | None]:
+        """Kernel and bias; in eval mode they are kept until the parameters change."""
+        weight, bias = self.weight, self.bias
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             self._cache = None
-            return self.kernel()
-        key = (self.weight._version, self.weight.data_ptr(), self.weight.dtype, self.weight.device)
+            return self.kernel(), None if bias is None else bias @ self.place
+        state = () if bias is None else (bias._version, bias.data_ptr())
+        key = (weight._version, weight.data_ptr(), weight.dtype, weight.device, *state)
         if self._cache is None or self._cache[0] != key:
-            self._cache = (key, self.kernel())
+            self._cache = (key, (self.kernel(), None if bias is None else bias @ self.place))
         return self._cache[1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -313,10 +238,10 @@ class GridConv(Constants):
             )
         check_axis("x", x, self.rep_in, 1)
         # One sum finds NaN and inf; only a sum that overflows needs the second look.
-        if not torch.compiler.is_compiling() and not x.sum().isfinite() and not x.isfinite().all():
+        if not torch.compiler.is_compiling() and not math.isfinite(x.detach().sum().item()) and not x.isfinite().all():
             raise ValueError(f"x has pixels that are NaN or infinite, shape {tuple(x.shape)}")
-        bias = None if self.bias is None else self.bias @ self.place
-        return self._conv(x, self._kernel(), bias, stride=self.stride, padding=self.padding)
+        kernel, bias = self._kernel()
+        return self._conv(x, kernel, bias, stride=self.stride, padding=self.padding)
 
 
 def _warn_of_aliasing(rep_in: Rep, rep_out: Rep, size: int) -> None:

@@ -1,6 +1,6 @@
 """Pure `plot_*(...)` functions, and the widgets that call them. Public names are re-exported here, one line a file."""
 
-from eqlib.viz.curves import plot_histograms, plot_paths, plot_roc, plot_spread
+from eqlib.viz.curves import plot_bars, plot_histograms, plot_paths, plot_roc, plot_spread
 from eqlib.viz.dials import dial, matrix
 from eqlib.viz.fields import plot_fields, plot_kernel
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
@@ -16,6 +16,7 @@ __all__ = [
     "dial",
     "matrix",
     "picture",
+    "plot_bars",
     "plot_boosted_jet",
     "plot_fano",
     "plot_fields",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,5 +108,27 @@ def plot_histograms(
         style: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)], "linestyle": ["-", "--"][number % 2]}
         axes.hist(np.asarray(numbers), np.asarray(bins).tolist(), histtype="step", label=name, linewidth=1.5, **style)
     axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(np.min(bins), np.max(bins)))
+    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
+    return figure
+
+
+def plot_bars(
+    names: Sequence[str], series: Mapping[str, ArrayLike], xlabel: str, size: tuple[float, float] = (6.5, 3.2)
+) -> Figure:
+    """Bars to the right on a logarithmic scale, a group for each name, a colour for each entry of `series`, (len(names),)."""
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    height = 0.8 / max(1, len(series))
+    for number, (label, values) in enumerate(series.items()):
+        lengths = np.asarray(values, dtype=np.float64)
+        if lengths.shape != (len(names),) or not (lengths > 0).all():
+            raise ValueError(f"series[{label!r}] must be {len(names)} positive numbers, got {lengths}")
+        places = np.arange(len(names)) + (number - (len(series) - 1) / 2) * height
+        axes.barh(places, lengths, 0.9 * height, label=label, color=PALETTE[number % len(PALETTE)])
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set(xlabel=xlabel, xscale="log")
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
     figure.legend(frameon=False, fontsize=9, loc="outside right upper")
     return figure

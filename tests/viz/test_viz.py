@@ -153,3 +153,13 @@ def test_one_output_holds_widget_picture_and_text(monkeypatch: pytest.MonkeyPatc
     assert still["image/png"].startswith("iVBOR")
     assert still["text/html"].startswith('<img alt="a rising &quot;line&quot;" src="data:image/png;base64,iVBOR')
     assert plt.get_fignums() == []
+
+
+def test_bars_are_as_long_as_their_numbers() -> None:
+    (axes,) = viz.plot_bars(["x", "y"], {"a": [1, 10], "b": [3, 4]}, "error").axes
+    assert [patch.get_width() for patch in axes.patches] == [1, 10, 3, 4]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["x", "y"]
+    tops = [patch.get_y() for patch in axes.patches]
+    assert tops[0] < tops[2] < tops[1] < tops[3] and axes.yaxis_inverted()
+    with pytest.raises(ValueError, match=r"series\['a'\] must be 2 positive numbers"):
+        viz.plot_bars(["x", "y"], {"a": [1, 0]}, "error")
