@@ -2,6 +2,7 @@
 
 from eqlib.viz.curves import plot_bars, plot_histograms, plot_paths, plot_roc, plot_spread
 from eqlib.viz.dials import dial, matrix
+from eqlib.viz.fields import plot_fields, plot_kernel
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
 from eqlib.viz.maps import plot_group_map
 from eqlib.viz.networks import plot_convolutional, plot_dense, plot_graphs
@@ -23,10 +24,12 @@ __all__ = [
     "plot_convolutional",
     "plot_dense",
     "plot_fano",
+    "plot_fields",
     "plot_graphs",
     "plot_group_map",
     "plot_histograms",
     "plot_jet",
+    "plot_kernel",
     "plot_lorentz_network",
     "plot_on_sphere",
     "plot_paths",
