@@ -217,7 +217,7 @@ def built(library: str) -> dict[str, Any]:
     return found | {"parameters": sum(p.numel() for p in model.parameters())}
 
 
-def run(name: str, seed: int, rival: str | None, seconds: float = 12.0) -> list[dict[str, Any]]:
+def run(name: str, seed: int, rival: str | None, seconds: float = 6.0) -> list[dict[str, Any]]:
     """A line of the log for each library, from fresh processes. `seed` only numbers the repetitions."""
     libraries = [lib for lib, theirs in (BUILDS if name == "build" else LIBRARIES).items() if rival or not theirs]
     jobs = [[lib] for lib in libraries] if name == "build" else [libraries]
