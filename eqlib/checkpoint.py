@@ -10,6 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eqlib.groups import Rep
+
+from . import distributed
+
 
 def count_parameters(model: nn.Module) -> int:
     """How many trainable numbers the model has."""
@@ -43,9 +47,16 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
 
 
 def shapes(model: nn.Module, dtype: bool = False) -> dict[str, str]:
-    """What identifies a model: the shape of each parameter and persistent buffer, by name, and its dtype if asked."""
+    """What identifies a model: the shape of each parameter and persistent buffer, by name, and its dtype if asked.
+
+    Layers add the reps that they map between, since weights of one shape may belong to different ones.
+    """
     tensors = {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
-    return {k: f"{tuple(v.shape)} {v.dtype}" if dtype else str(tuple(v.shape)) for k, v in tensors.items()}
+    found = {k: f"{tuple(v.shape)} {v.dtype}" if dtype else str(tuple(v.shape)) for k, v in tensors.items()}
+    for name, module in model.named_modules():
+        reps = {k: v for k, v in vars(module).items() if isinstance(v, Rep)}
+        found |= {f"{name}.{k}": repr(v) for k, v in sorted(reps.items())}
+    return found
 
 
 def compare(path: Path | str, what: str, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
@@ -57,7 +68,9 @@ def compare(path: Path | str, what: str, found: Mapping[str, str], expected: Map
 
 
 def write(path: Path | str, kind: str, content: dict[str, Any]) -> None:
-    """Write beside the file, then rename: a reader, or a crash, never meets half of it."""
+    """Write beside the file, then rename: a reader, or a crash, never meets half of it. Under torchrun process 0 alone does."""
+    if distributed.rank() > 0:
+        return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from eqlib.groups import Element, Group, Rep
-from eqlib.nn.grid import offsets
+from eqlib.nn.grid_basis import offsets
 
 Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -150,7 +150,8 @@ def grid_equivariance_error(
     A module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew.
     Raises ValueError for an f that is zero or does not vary.
     """
-    f = randomised(f, seed, dtype)
+    # Weights that grow from layer to layer would make every activation a step, which no grid resolves.
+    f = randomised(f, seed, dtype, 0.3 if angles is None else 0.0)
     if angles is None:
         shape = (2, rep_in.dim, *[size or 11] * rep_in.group.vector.dim)
         x = torch.tensor(np.random.default_rng(seed + 1).normal(size=shape)).to(dtype)
@@ -179,11 +180,11 @@ def grid_equivariance_error(
             after = f(torch.cat(moved).to(dtype)).double()
             # Where pixel p of the turned image was before, counted in pixels from the corner.
             was = _index(points @ turn, plain.shape[-1])
-            before = np.array(
+            moved_back = np.array(
                 [[map_coordinates(c, was, order=5, mode="nearest") for c in image] for image in plain.numpy()]
             )
-            before = np.einsum("ij,njp->nip", fibre_out, before[:, :, near])
-            errors.append(_relative(plain, torch.tensor(before), after[:, :, torch.tensor(near)], mean=True))
+            expected = np.einsum("ij,njp->nip", fibre_out, moved_back[:, :, near])
+            errors.append(_relative(plain, torch.tensor(expected), after[:, :, torch.tensor(near)], mean=True))
     return float(np.mean(errors))
 
 
@@ -237,8 +238,8 @@ def causes(
     for layer in layers:
         rep_in = getattr(layer, "rep_in", getattr(layer, "rep", rep))
         rep = getattr(layer, "rep_out", getattr(layer, "rep", rep_in))
-        module, pixels = randomised(layer, seed, torch.float64), getattr(layer, "size", size)
-        dense = copy.deepcopy(module)
+        module, pixels = randomised(layer, seed, torch.float64, 0.0), getattr(layer, "size", size)
+        dense: Any = copy.deepcopy(module)
         if hasattr(layer, "stride"):
             dense.stride = 1
 
@@ -265,15 +266,18 @@ def causes(
     return found
 
 
-def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype) -> Callable[..., Tensor]:
-    """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is."""
+def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: float = 0.3) -> Callable[..., Tensor]:
+    """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is.
+
+    A parameter keeps its scale, but gets `least` where that is larger, and 0.3 where it was zero.
+    """
     if not isinstance(f, torch.nn.Module):
         return f
     f = copy.deepcopy(f).to(dtype)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in f.parameters():
-            spread = max(float(p.square().mean().sqrt()), 0.3) if p.numel() else 1.0
+            spread = (max(float(p.square().mean().sqrt()), least) or 0.3) if p.numel() else 1.0
             p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * spread)
     return f
 

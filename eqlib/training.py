@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from . import distributed
 from .checkpoint import compare, count_parameters, load_weights, read, save_weights, shapes, write
 
 __all__ = [
@@ -109,6 +110,10 @@ def fit(
     training goes on from it and ends, on the CPU, with the very bits of a run that was never stopped. A finished run
     may be prolonged where there is no schedule.
     progress: a bar with the time left; on the terminal it goes to stderr, in a notebook it is a widget.
+    Under torchrun (`eqlib.distributed.run`) every process must call it alike. Each takes its share of every batch, and all
+    end with the weights of one process up to rounding, if the loss is a mean over the batch's examples; see
+    `distributed.whole_batch` for what layers owe. Process 0 alone shows the bar, reads and writes the checkpoint, which any
+    number of processes may go on from.
     Raises ValueError for a checkpoint of another model or other settings, naming the first difference, and
     FloatingPointError when the loss or a parameter is no longer finite; the last checkpoint is then intact.
     """
@@ -129,29 +134,34 @@ def fit(
     named = {"loss": loss, "metric": measure, "schedule": schedule, "augment": augment, "optimizer": type(optim)}
     run = {k: str(v) for k, v in settings.items()} | {k: _name(f) for k, f in named.items()}
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    distributed.agree("fit", run | shapes(model, dtype=True))
     state = _State(model, optim, run, torch.Generator().manual_seed(seed), cuda)
     history = state.history
 
-    def one_step(batch: tuple[Any, ...], done: int) -> float:
+    def one_step(batch: tuple[Any, ...], weight: float, done: int) -> float:
         *inputs, target = _tensors(batch, device)
         if schedule is not None:
             for group, rate in zip(optim.param_groups, rates, strict=True):
                 group["lr"] = rate * schedule(done / (epochs * steps))
 
         def closure() -> float:  # some optimizers, LBFGS above all, evaluate the loss more than once a step
-            value = loss(model(*inputs), target)
+            with distributed.whole_batch(weight):
+                value = loss(model(*inputs), target)
             if value.ndim:
                 raise ValueError(f"loss: got shape {tuple(value.shape)}, expected one number for the batch")
-            if not torch.isfinite(value):
+            value = value * weight
+            whole = distributed.total(value).item()
+            if not math.isfinite(whole):
                 raise FloatingPointError(
-                    f"the loss is {value.item()} in epoch {done // steps}, step {done % steps}, at learning rate "
+                    f"the loss is {whole} in epoch {done // steps}, step {done % steps}, at learning rate "
                     f"{optim.param_groups[0]['lr']:.3g}: look for bad data, lower lr, or set clip"
                 )
             optim.zero_grad()
             value.backward()
+            distributed.add_gradients(model.parameters())
             if clip is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
-            return value.item()
+            return whole
 
         return float(optim.step(closure))
 
@@ -160,22 +170,28 @@ def fit(
         for gpu in cuda:
             with torch.cuda.device(gpu):
                 torch.cuda.manual_seed(seed)
-        if checkpoint is not None and resume and Path(checkpoint).exists():
+        if checkpoint is not None and resume and distributed.from_first(Path(checkpoint).exists):
             state.load(checkpoint)
             if len(history.loss) > epochs:
                 raise ValueError(f"epochs: got {epochs}, expected at least the {len(history.loss)} of {checkpoint}")
-        first = len(history.loss)
-        with tqdm(total=epochs * steps, initial=first * steps, desc="training", disable=not progress) as bar:
+        distributed.agree_on_state(model)
+        first, hidden = len(history.loss), not progress or distributed.rank() > 0
+        with tqdm(total=epochs * steps, initial=first * steps, desc="training", disable=hidden) as bar:
             for epoch in range(first, epochs):
                 start, total = time.perf_counter(), 0.0
                 model.train()
                 order = torch.randperm(len(train), generator=state.generator).split(batch_size)
                 for done, chosen in enumerate(order, start=epoch * steps):
-                    batch = _tensors(train.batch(chosen.numpy()))
-                    batch = augment(batch, state.generator) if augment else batch
-                    total += one_step(batch, done) * len(chosen)
+                    rows, weight = distributed.share(len(chosen))
+                    if augment is None:
+                        batch = _tensors(train.batch(chosen[rows].numpy()))
+                    else:  # every process draws for the whole batch, so that each row is what one process makes it
+                        whole = augment(_tensors(train.batch(chosen.numpy())), state.generator)
+                        batch = distributed.take(whole, rows, len(chosen))
+                    total += one_step(batch, weight, done) * len(chosen)
                     bar.update()
                 _refuse_non_finite(model, epoch)
+                distributed.agree_on_state(model)
                 history.loss.append(total / len(train))
                 history.lr.append(float(optim.param_groups[0]["lr"]))
                 if valid is not None:
@@ -194,21 +210,23 @@ def evaluate(model: nn.Module, data: Source, metric: Metric, batch_size: int = 2
     """Mean of metric(output, target) over the data, in eval mode and without gradients, on the model's device.
 
     metric: returns the mean over its batch; batches are weighted by their length. Each module's mode is put back.
+    Under torchrun every process must call it, for the batches are shared out; all get the same value.
     """
     data = _data("data", data)
     device = next((t.device for t in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     modes = [(module, module.training) for module in model.modules()]
-    total = 0.0
+    batches = np.split(np.arange(len(data)), range(batch_size, len(data), batch_size))
+    sums = torch.zeros(len(batches), dtype=torch.float64)
     try:
         model.eval()
         with torch.no_grad():
-            for chosen in np.split(np.arange(len(data)), range(batch_size, len(data), batch_size)):
-                *inputs, target = _tensors(data.batch(chosen), device)
-                total += float(metric(model(*inputs), target)) * len(chosen)
+            for i in range(distributed.rank(), len(batches), distributed.size()):
+                *inputs, target = _tensors(data.batch(batches[i]), device)
+                sums[i] = float(metric(model(*inputs), target)) * len(batches[i])
     finally:
         for module, mode in modes:
             module.training = mode
-    return total / len(data)
+    return sum(distributed.total(sums).tolist()) / len(data)
 
 
 def accuracy(output: Tensor, target: Tensor) -> Tensor:
@@ -264,7 +282,7 @@ class _State:
         write(path, "checkpoint", content | {"cuda": [torch.cuda.get_rng_state(gpu) for gpu in self.cuda]})
 
     def load(self, path: Path | str) -> None:
-        content = read(path, "checkpoint")
+        content = distributed.from_first(lambda: read(path, "checkpoint"))
         compare(path, "parameter", content["shapes"], shapes(self.model, dtype=True))
         compare(path, "setting", content["run"], self.run)
         self.model.load_state_dict(content["model"])

@@ -45,7 +45,46 @@ TABLE = {
         lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 2, 5, 5)),
         "x must have 1 entries on axis 1",
     ),
-    "wrong number of axes": (lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 5, 5)), "x must have 4 axes"),
+    "wrong number of axes": (
+        lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 5, 5)),
+        "x: got (1, 5, 5), O2 acts on 2 coordinates: images (batch, channels, height, width)",
+    ),
+    "a group of space in the plane": (
+        lambda: nn.GridConv(O3.rep("0e"), O3.rep("0e"), 3)(torch.zeros(1, 1, 5, 5)),
+        "x: got (1, 1, 5, 5), O3 acts on 3 coordinates: volumes (batch, channels, x, y, z)",
+    ),
+    "stride of nothing": (lambda: nn.GridConv(IMAGE, IMAGE, 3, stride=0), "stride must be a positive integer, got 0"),
+    "kernel that is not steerable": (
+        lambda: nn.GridConv(IMAGE, IMAGE, 3).set_kernel(torch.arange(9.0).view(1, 1, 3, 3)),
+        "it is not steerable",
+    ),
+    "kernel of another shape": (
+        lambda: nn.GridConv(IMAGE, IMAGE, 3).set_kernel(torch.zeros(1, 1, 5, 5)),
+        "kernel: got shape (1, 1, 5, 5), expected (1, 1, 3, 3)",
+    ),
+    "mask of another size": (lambda: nn.CircularMask(9)(torch.zeros(1, 1, 8, 8)), "expected pixels (9, 9)"),
+    "mask that is all edge": (lambda: nn.CircularMask(9, 5.0), "size, edge, dimensions: got 9, 5.0, 2"),
+    "functions on a non-compact group": (
+        lambda: nn.FourierActivation(LORENTZ.rep("(0,0)+(1,1)")),
+        "Lorentz is not compact: no finite set of points is spread over it",
+    ),
+    "too many copies for one function": (
+        lambda: nn.FourierActivation(O2.rep("2x0e+3x1")),
+        "at most {'0e': 1, '1': 2} are different functions",
+    ),
+    "two blocks of one irrep": (
+        lambda: nn.FourierActivation(O2.rep("0e+1+0e+1")),
+        "rep must have one block for each irrep",
+    ),
+    "too few samples": (lambda: nn.FourierActivation(O2.rep("0e+1+2+3+4"), 4), "do not tell functions of 9 components"),
+    "negative channels": (lambda: groups.fields(REP, -1), "channels must not be negative, got -1"),
+    "dropout of everything": (lambda: nn.Dropout(REP, 1.5), "p must be a probability below 1, got 1.5"),
+    "features of no subgroup": (lambda: nn.Restrict(SO3.rep("1"), O3), "not in SO3"),
+    "activation that there is none of": (
+        lambda: models.SteerableCNN(O2, ["0e"], activation="relu"),
+        "activation must be one of ('fourier', 'gate', 'norm'), got 'relu'",
+    ),
+    "p4 of an infinite group": (lambda: models.GroupCNN(O2), "O2 is infinite"),
     "even kernel, same": (lambda: nn.GridConv(IMAGE, IMAGE, 4), 'kernel_size must be odd where padding="same", got 4'),
     "NaN pixels": (
         lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.full((1, 1, 5, 5), torch.nan)),

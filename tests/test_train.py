@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import data, train
+from eqlib import data, train, training
+from eqlib.data.mnist import FILES
 
 
 def test_neighbours_see_every_pose() -> None:
@@ -43,8 +46,68 @@ def test_the_command_line_knows_every_model(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_rivals_have_as_many_parameters() -> None:
-    sizes = {name: sum(p.numel() for p in train.make(name, 0).parameters()) for name in train.NETWORKS}
-    assert max(sizes.values()) < 1.05 * min(sizes.values())
+    for size in (21, 28):
+        equal = [name for name in train.NETWORKS if not name.startswith("cnn-wide")]
+        sizes = {name: training.count_parameters(train.make(name, 0, size)) for name in equal}
+        assert max(sizes.values()) < 1.08 * min(sizes.values()), sizes
+        assert training.count_parameters(train.make("cnn-wide", 0, size)) > 4 * max(sizes.values())
+
+
+def test_networks_do_not_change_with_quarter_turns() -> None:
+    """All but the plain ones, of both sizes."""
+    for size in (21, 28):
+        x = torch.randn(2, 1, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        for kind in train.KINDS:
+            net = train.make(kind, 0, size).double().eval()
+            with torch.no_grad():
+                gap = float((net(x) - net(torch.rot90(x, 1, (-2, -1)))).abs().max())
+            assert (gap < 1e-10) == (not kind.startswith("cnn")), (kind, size, gap)
+
+
+def write_mnist(folder: Path, number: int) -> None:
+    """Files of MNIST's own format, with digits of its size: scikit-learn's, enlarged."""
+    split = data.digits(size=29, seed=0).train
+    images = (split.images[:number, 0, :28, :28] * 255).astype(np.uint8)
+    for name, array in zip(FILES["train"], (images, split.labels[:number].astype(np.uint8)), strict=True):
+        header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+        (folder / name).write_bytes(header + array.tobytes())
+
+
+def test_rotated_mnist_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files of the real format; a run that was cut off goes on from its checkpoint and ends the same."""
+    write_mnist(tmp_path, 180)
+    sums = {n: hashlib.md5((tmp_path / n).read_bytes()).hexdigest() for n in FILES["train"]}
+    monkeypatch.setattr(data, "rotated_mnist", functools.partial(data.rotated_mnist, valid=20, checksums=sums))
+    common = ["digits", "--data", str(tmp_path), "--model", "cnn-augmented", "--images", "64", "--batch-size", "32"]
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
+    train.main([*common, "--steps", "8", "--checkpoint", str(whole), "--weights", str(tmp_path / "whole.weights")])
+    report = json.loads(capsys.readouterr().out)
+    assert report["test"] == "MNIST train file, held out" and report["test_images"] == 30
+    assert report["epochs"] == 4 and len(report["wrong"]) == round(30 * (1 - report["test_accuracy"]))
+
+    class Stopped(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        calls.append(0)
+        if len(calls) == 2:
+            raise Stopped
+
+    calls: list[int] = []
+    with monkeypatch.context() as patch:
+        save = training._State.save
+        patch.setattr(training._State, "save", lambda *a: (save(*a), stop())[0])
+        with pytest.raises(Stopped):
+            train.main([*common, "--steps", "8", "--checkpoint", str(parts)])
+    train.main([*common, "--steps", "8", "--checkpoint", str(parts), "--weights", str(tmp_path / "parts.weights")])
+    again = json.loads(capsys.readouterr().out)
+    assert again["wrong"] == report["wrong"]
+    nets = [train.make("cnn", seed, 28) for seed in (1, 2)]
+    for net, name in zip(nets, ("whole", "parts"), strict=True):
+        training.load_weights(net, tmp_path / f"{name}.weights")
+    assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
 
 
 def test_changed_labels() -> None:

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from eqlib import training
+from eqlib import groups, training
+from eqlib import nn as eqnn
 
 torch.set_num_threads(1)
 
@@ -365,3 +366,15 @@ def test_parameters_are_counted_if_they_are_trained():
     assert training.count_parameters(model) == 4 * 8 + 8 + 8 + 8 + 8 * 3 + 3
     model[0].weight.requires_grad_(False)
     assert training.count_parameters(model) == 8 + 8 + 8 + 8 * 3 + 3
+
+
+def test_weights_of_another_representation_are_refused(tmp_path):
+    """Frequencies 1 and 2 have weights of one shape; a network for one must not take the other's."""
+    so2 = groups.SO2()
+    one, two = (eqnn.Linear(so2.rep(text), so2.rep(text)) for text in ("2x1", "2x2"))
+    assert one.weight.shape == two.weight.shape
+    training.save_weights(one, tmp_path / "one.pt")
+    before = two.weight.detach().clone()
+    with pytest.raises(ValueError, match=r"rep_in' differs: got SO2: 2x1 from the file, expected SO2: 2x2"):
+        training.load_weights(two, tmp_path / "one.pt")
+    assert torch.equal(two.weight, before)

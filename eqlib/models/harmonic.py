@@ -14,24 +14,28 @@ from eqlib.groups import Group
 class HarmonicNet(torch.nn.Module):
     """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under rotations that the grid resolves.
 
-    Each block is a steerable convolution, batch normalisation, a gate and pooling by two; the invariants of the last
-    features, averaged over the pixels, go through a small ordinary network. After Worrall et al. 2017, with gates in
-    place of their norm activations and any group of the plane in place of SO(2).
+    A filter is a sum over radial profiles R(r) e^{i (m phi + beta)} with m the difference of two frequencies (review, Eq. 4): of
+    each profile the amplitude and, for SO(2), the phase are learnt, as one complex number. A stream of frequency m >= 1 is the
+    real irrep m, its real and imaginary part. Each block is a steerable convolution, batch normalisation, a gate and, where
+    asked, pooling by two; the invariants of the last features, averaged over the pixels, go through a small ordinary network.
+    After Worrall et al. 2017, with gates in place of their norm activations and any group of the plane in place of SO(2).
 
     Args:
         group: a group of the plane; SO2 for digits, whose mirror images are no digits.
         hidden: a rep string for each block.
         kernel_size: odd; the first block's kernel is two pixels larger.
         channels: of the input image, trivial copies.
+        pool: after which blocks; None: each but the last.
     """
 
     def __init__(
         self,
         group: Group,
-        hidden: Sequence[str] = ("6x0+4x1+3x2", "8x0+5x1+4x2", "8x0+5x1+4x2"),
+        hidden: Sequence[str] = ("8x0+5x1+4x2", "8x0+6x1+5x2", "8x0+6x1+6x2"),
         classes: int = 10,
         kernel_size: int = 5,
         channels: int = 1,
+        pool: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         rep = group.rep([(channels, group.trivial)])
@@ -40,7 +44,7 @@ class HarmonicNet(torch.nn.Module):
             gate = nn.Gate(group.rep(text), axis=1)
             size = kernel_size + 2 * (i == 0)
             blocks += [nn.GridConv(rep, gate.rep_in, size, bias=False), nn.BatchNorm(gate.rep_in, axis=1), gate]
-            blocks += [nn.GridPool()] if i < len(hidden) - 1 else []
+            blocks += [nn.GridPool()] if i in (range(len(hidden) - 1) if pool is None else pool) else []
             rep = gate.rep
         invariants = nn.Invariants(rep, axis=1)
         self.features = torch.nn.Sequential(*blocks, invariants)

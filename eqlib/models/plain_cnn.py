@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -10,10 +13,19 @@ from eqlib.nn import GridPool
 
 
 class PlainCNN(torch.nn.Module):
-    """Images (batch, channels, n, n) -> class scores (batch, classes): HarmonicNet's shape, `width` channels a block."""
+    """Images (batch, channels, n, n) -> class scores (batch, classes): HarmonicNet's shape, `width` channels a block.
+
+    pool: after which blocks; None: each but the last.
+    """
 
     def __init__(
-        self, width: int = 16, blocks: int = 3, classes: int = 10, kernel_size: int = 5, channels: int = 1
+        self,
+        width: int = 16,
+        blocks: int = 3,
+        classes: int = 10,
+        kernel_size: int = 5,
+        channels: int = 1,
+        pool: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         layers: list[torch.nn.Module] = []
@@ -22,7 +34,7 @@ class PlainCNN(torch.nn.Module):
             size = kernel_size + 2 * (i == 0)
             layers += [torch.nn.Conv2d(before, width, size, padding=size // 2, bias=False)]
             layers += [torch.nn.BatchNorm2d(width), torch.nn.SiLU()]
-            layers += [GridPool()] if i < blocks - 1 else []
+            layers += [GridPool()] if i in (range(blocks - 1) if pool is None else pool) else []
             before = width
         self.features = torch.nn.Sequential(*layers)
         self.head = head(width, classes)
@@ -31,7 +43,7 @@ class PlainCNN(torch.nn.Module):
         return self.head(self.features(x).mean((-2, -1)))
 
     @classmethod
-    def of_size(cls, parameters: int, **options: int) -> PlainCNN:
+    def of_size(cls, parameters: int, **options: Any) -> PlainCNN:
         """The network whose number of parameters is nearest to this one."""
 
         def distance(width: int) -> int:

@@ -63,11 +63,13 @@ class SteerableCNN(torch.nn.Module):
             blocks += [nn.GridPool()] if i in pool else []
             rep = act.rep
             if restrict and i in restrict:
-                blocks.append(nn.Restrict(rep, restrict[i], axis=1))
-                rep, group = blocks[-1].rep_out, restrict[i]
+                smaller = nn.Restrict(rep, restrict[i], axis=1)
+                blocks.append(smaller)
+                rep, group = smaller.rep_out, restrict[i]
         if invariants is None:
-            blocks.append(nn.GroupPool(rep, samples, axis=1))
-            out = blocks[-1].rep_out
+            largest = nn.GroupPool(rep, samples, axis=1)
+            blocks.append(largest)
+            out = largest.rep_out
         else:
             out = group.rep([(invariants, group.trivial)])
             blocks.append(nn.GridConv(rep, out, kernel_size, bias=not norm))
@@ -83,11 +85,12 @@ class GroupCNN(SteerableCNN):
     """A group convolutional network (Cohen and Welling 2016): every feature is a function on a finite group, in `channels`.
 
     The first convolution lifts the image, the others are group convolutions; ReLU is pointwise on the group, and the largest
-    value over the group, then the mean over the pixels, is invariant. Pooling by two follows each block but the last.
+    value over the group, then the mean over the pixels, is invariant.
 
     Args:
         group: a finite group of the plane; Cyclic(4) is p4, Dihedral(4) is p4m.
         channels: for each block.
+        pool: after which blocks; None: each but the last.
     """
 
     def __init__(
@@ -97,10 +100,11 @@ class GroupCNN(SteerableCNN):
         kernel_size: int = 5,
         classes: int = 10,
         norm: bool = True,
+        pool: Sequence[int] | None = None,
     ) -> None:
         rep = regular(group)[0]
         hidden = [fields(rep, c) for c in channels]
-        pool = range(len(channels) - 1)
+        pool = range(len(channels) - 1) if pool is None else pool
         super().__init__(group, hidden, classes, None, kernel_size, "fourier", pool=pool, norm=norm)
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from eqlib.constants import Constants
+from eqlib.distributed import batch_mean
 from eqlib.groups import Rep
-from eqlib.nn.blocks import batch_mean, check_axis, forms, split, squares
+from eqlib.nn.blocks import check_axis, forms, split, squares
 
 EPS = 1e-5
 
@@ -118,7 +119,7 @@ class Invariants(_Blockwise):
 class _Norm(_Blockwise):
     """Learnt scale of each copy and offset of each scalar."""
 
-    def __init__(self, rep: Rep, axis: int) -> None:
+    def __init__(self, rep: Rep, axis: int = -1) -> None:
         super().__init__(rep, axis)
         self.weight = torch.nn.Parameter(torch.ones(rep.copies))
         self.scalars = sum(mul for (mul, _), trivial in zip(rep.blocks, self._trivial, strict=True) if trivial)

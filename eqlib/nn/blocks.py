@@ -39,11 +39,6 @@ def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
     return [part.unflatten(axis, (mul, a.dim)) for part, (mul, a) in zip(parts, rep.blocks, strict=True)]
 
 
-def batch_mean(x: Tensor, dims: list[int]) -> Tensor:
-    """Mean over batch and pixels; the one place where normalisation looks at more than one example."""
-    return x.mean(dims)
-
-
 @lru_cache(maxsize=1024)
 def forms(a: Irrep) -> NDArray[np.float64]:
     """The symmetric part of Hom(a (x) a, 1) as matrices (n, d, d) with eigenvalues +-1; for a compact group the identity."""

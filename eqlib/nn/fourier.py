@@ -68,7 +68,7 @@ class _Sampled(Constants):
         axis = self.axis % x.ndim
         parts = [p.flatten(axis, axis + 1).unflatten(axis, (self.channels, -1)) for p in split(x, self.rep, axis)]
         joined = torch.cat(parts, dim=axis + 1)
-        return self.synthesis @ joined.reshape(*joined.shape[: axis + 2], -1)
+        return self.synthesis @ (joined.flatten(axis + 2) if joined.ndim > axis + 2 else joined[..., None])
 
 
 class FourierActivation(_Sampled):

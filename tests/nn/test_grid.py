@@ -1,13 +1,15 @@
 """GridConv on images and volumes: exact under the grid's symmetries, complete, cheap to keep."""
 
 import copy
+import itertools
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, models, nn, testing
-from eqlib.nn.grid import sampled_basis
+from eqlib import groups, harmonics, kernels, models, nn, testing
+from eqlib.nn.grid_basis import _harmonics, offsets, radial_profiles, sampled_basis
 
 CASES = [
     (groups.Cyclic(4), "2x0+2x1+2", 9),
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:kernel_size . carries degrees"
 )  # of 3 x 3 and frequency 3; tested by itself
 every_case = pytest.mark.parametrize(("group", "text", "size"), CASES, ids=[c[0].name for c in CASES])
+both_dtypes = pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 COUNTS = {
     "SO2": 4,
     "O2": 8,
@@ -84,6 +87,189 @@ def test_finite_group_has_every_kernel():
     counts = [sum(len(sampled_basis(a, b, 5, d)) for a in irreps for b in irreps) for d in range(8)]
     assert counts == sorted(counts)
     assert counts[-1] == 113
+
+
+PLANE = [groups.SO2(), groups.O2(), groups.Cyclic(1), groups.Cyclic(4), groups.Cyclic(5), groups.Dihedral(1)]
+PLANE += [groups.Dihedral(4), groups.Dihedral(6)]
+
+
+@pytest.mark.parametrize("group", PLANE, ids=[g.name for g in PLANE])
+def test_angular_parts_are_complete_to_frequency_8(group):
+    """Degrees up to 16, by characters: dim Hom(a (x) Y_J, b) is the mean of chi_a chi_J chi_b over the group."""
+    irreps = list(itertools.islice(group.irreps(), 10))  # both parities of frequency 0, then 1 ... 8
+    points = group.spread(4 * 2 * 33)  # exact for products of frequencies up to 32
+    matrices = group.matrix(points)
+    harmonic = [np.ones(len(points))]
+    proper = np.linalg.det(matrices) > 0
+    angle = np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+    harmonic += [np.where(proper, 2 * np.cos(j * angle), 0.0) for j in range(1, 17)]
+    chi = {a: np.trace(a(points), axis1=1, axis2=2) for a in irreps}
+    x = torch.tensor([[np.cos(t), np.sin(t)] for t in np.arange(64) * 2 * np.pi / 64])
+    y = harmonics.harmonics(group, x @ torch.tensor(group.coordinates.T), 16).numpy()
+    for a, b in itertools.product(irreps, irreps):
+        expected = [round(float(np.mean(chi[a] * h * chi[b]))) for h in harmonic]
+        assert [len(kernels.angular_basis(a, b, j)) for j in range(17)] == expected
+        parts = kernels.elements(a, b, 16)
+        on_circle = np.einsum("nbay,py->nbap", parts, y).reshape(len(parts), b.dim * a.dim * 64)
+        assert np.linalg.matrix_rank(on_circle) == sum(expected)
+
+
+@pytest.mark.parametrize("group", [groups.SO2(), groups.O2()], ids=["SO2", "O2"])
+def test_angular_parts_fill_all_that_the_stabiliser_of_a_point_leaves(group):
+    """A kernel is what it is at one point of each circle, where it commutes with the turns and flips that keep the point."""
+    irreps = list(itertools.islice(group.irreps(), 8 + group.components))
+    keep = group.element(np.zeros((group.components, 1)), np.arange(group.components))  # 1, and y -> -y in O(2)
+    for a, b in itertools.product(irreps, irreps):
+        traces = [np.trace(r(keep), axis1=1, axis2=2) for r in (a, b)]
+        assert len(kernels.elements(a, b, 16)) == round(float(np.mean(traces[0] * traces[1])))
+
+
+@pytest.mark.parametrize(
+    "group", [groups.Cyclic(1), groups.Cyclic(2), groups.Cyclic(4), groups.Dihedral(1), groups.Dihedral(4)]
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_a_group_of_the_grid_has_every_kernel_of_the_grid(group, size):
+    """By Burnside: kernels on pixels, K(h p) = b(h) K(p) a(h)^-1, are fixed vectors of a permutation times a matrix."""
+    pixels = offsets(size, 2).reshape(-1, 2)
+    h = group.element(np.zeros((group.components, 0)), np.arange(group.components))
+    kept = (np.abs(pixels @ group.matrix(h).swapaxes(1, 2) - pixels).max(axis=2) < 1e-9).sum(axis=1)
+    chi = {a: np.trace(a(h), axis1=1, axis2=2) for a in group.irreps()}
+    total = 0
+    for a, b in itertools.product(chi, chi):
+        basis = sampled_basis(a, b, size, None).reshape(-1, b.dim * a.dim * size**2)
+        assert len(basis) == round(float(np.mean(kept * chi[a] * chi[b])))
+        assert np.abs(basis @ basis.T - np.eye(len(basis))).max(initial=0.0) < 1e-12
+        total += len(basis) * a.dim // a.endo * b.dim // b.endo
+    if group.name in ("Cyclic(1)", "Dihedral(1)", "Dihedral(4)"):  # all irreps real: regular to regular has |H| k^2
+        assert total == group.components * size**2
+
+
+def test_profiles_turn_as_well_as_they_say():
+    """The promised error is met by a kernel that is made of one profile, on images with the spectrum it was made for."""
+    group = groups.O2()
+    for size, degree in ((3, 2), (5, 0), (5, 3), (5, 4), (7, 2)):
+        profiles, errors = radial_profiles(group, size, degree)
+        assert len(profiles) == (size - 1 - degree) // 2 + 1
+        assert errors.max() < 0.15
+        a, b = group.irrep("0e"), group.irrep(str(degree) if degree else "0e")
+        conv = nn.GridConv(group.rep([(1, a)]), group.rep([(1, b)]), size, bias=False)
+        found = testing.grid_equivariance_error(conv, conv.rep_in, conv.rep_out, [0.3, np.pi / 4], width=1.5, size=25)
+        assert found < 0.15, (size, degree)
+    assert len(radial_profiles(group, 3, 3)[0]) == 0
+    assert radial_profiles(group, 3, 3)[1][0] > 0.4
+
+
+@every_case
+def test_profiles_are_orthonormal_kernels(group, text, size):
+    for degree in range(3):
+        profiles, _ = radial_profiles(group.ambient, 3, degree)
+        y = _harmonics(group.ambient, 3, degree)
+        gram = np.einsum("np,mp,pi,pi->nm", profiles, profiles, y, y)
+        assert np.abs(gram - np.eye(len(gram))).max() < 1e-9
+
+
+def test_a_kernel_too_small_warns_once_with_the_numbers():
+    rep = groups.SO2().rep("0+3")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nn.GridConv(rep, rep, 3)
+        nn.GridConv(rep, rep, 5)
+    assert len(caught) == 1
+    assert "carries degrees up to 2" in str(caught[0].message)
+    assert "0 -> 3 needs degree 3, off by 66 %" in str(caught[0].message)
+    assert "3 -> 3" not in str(caught[0].message)  # has degree 0
+    assert caught[0].filename == __file__
+
+
+def test_a_kernel_large_enough_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nn.GridConv(groups.SO2().rep("0+2"), groups.SO2().rep("0+2"), 5)
+        nn.GridConv(groups.SO2().rep("0+3"), groups.SO2().rep("0+3"), 1)  # a map of features, pixel by pixel
+        nn.GridConv(groups.Dihedral(4).rep("0e+0o"), groups.Dihedral(4).rep("0e+0o"), 3)  # has every kernel of the grid
+
+
+@every_case
+def test_output_has_the_variance_of_white_input(group, text, size):
+    rep = group.rep([(30, a) for _, a in group.rep(text).blocks])
+    torch.manual_seed(0)
+    for kernel in (1, 3) if group.vector.dim == 3 else (1, 3, 5):
+        conv = nn.GridConv(rep, rep, kernel, padding=0)
+        y = conv(torch.randn(60 if group.vector.dim == 2 else 6, rep.dim, *[kernel] * group.vector.dim))
+        for where in rep.slices:
+            assert abs(float(y[:, where].detach().square().mean()) - 1) < 0.25
+
+
+@every_case
+@pytest.mark.parametrize("stride", [1, 2])
+def test_export_is_a_plain_convolution(group, text, size, stride):
+    rep = group.rep(text)
+    conv = testing.randomised(nn.GridConv(rep, rep, 3, stride=stride, padding=1), 0, torch.float64)
+    plain = conv.export()
+    assert type(plain) is (torch.nn.Conv2d if group.vector.dim == 2 else torch.nn.Conv3d)
+    x = torch.randn(2, rep.dim, *[size] * group.vector.dim, dtype=torch.float64)
+    assert torch.equal(plain(x), conv(x))
+    assert not any(p.data_ptr() == conv.weight.data_ptr() for p in plain.parameters())
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@both_dtypes
+def test_strides_are_exact_where_the_size_is_one_plus_a_multiple(stride, dtype, tolerance):
+    rep = groups.O2().rep("2x0e+0o+2x1+2")
+    conv = nn.GridConv(rep, rep, 3, stride=stride)
+    assert testing.grid_equivariance_error(conv, rep, rep, size=13, dtype=dtype) < tolerance
+    if stride == 2:
+        assert testing.grid_equivariance_error(conv, rep, rep, size=12) > 0.1
+
+
+@every_case
+def test_set_kernel_finds_the_weights_again(group, text, size):
+    rep = group.rep(text)
+    conv, other = (testing.randomised(nn.GridConv(rep, rep, 3), seed, torch.float64) for seed in (0, 1))
+    other.set_kernel(conv.kernel())
+    assert (other.weight - conv.weight).abs().max() < 1e-10
+    before = other.weight.detach().clone()
+    with pytest.raises(ValueError, match="not steerable"):
+        other.set_kernel(torch.randn_like(conv.kernel()))
+    assert torch.equal(other.weight, before)
+    with pytest.raises(ValueError, match="expected"):
+        other.set_kernel(conv.kernel()[:1])
+
+
+@pytest.mark.parametrize("group", [groups.Cyclic(4), groups.Dihedral(4)], ids=["p4", "p4m"])
+def test_group_convolution_and_its_fourier_twin(group):
+    """(f * psi)(h) = sum over g of psi(h^-1 g, h^-1 p): written out with flips and turns, then in irreps."""
+    rep, q = groups.regular(group)
+    order, table, inverse = group.components, group.table, group.component_inverses
+    psi = torch.randn(order, 5, 5, dtype=torch.float64)
+
+    def turned(k, image):
+        trivial = group.rep([(len(image), group.trivial)])
+        return testing.act_on_grid(trivial, group.element(np.zeros(0), k), image[None])[0]
+
+    kernel = torch.stack([turned(h, psi)[[table[inverse[h], g] for g in range(order)]] for h in range(order)])
+    merged = groups.fields(rep, 1)
+    conv = nn.GridConv(merged, merged, 5, bias=False).double()
+    q = torch.tensor(q)
+    conv.set_kernel(torch.einsum("hi,hgxy,gj->ijxy", q, kernel, q))
+    x = torch.randn(2, order, 9, 9, dtype=torch.float64)
+    slow = torch.relu(torch.nn.functional.conv2d(x, kernel, padding=2))
+    fast = nn.FourierActivation(merged, axis=1).double()(conv(torch.einsum("gi,ngxy->nixy", q, x)))
+    assert (torch.einsum("gi,nixy->ngxy", q, fast) - slow).abs().max() < 1e-12
+    assert conv.weight.numel() == order * 25  # psi's
+
+
+def test_circular_mask():
+    mask = nn.CircularMask(33)
+    image = mask(torch.ones(1, 1, 33, 33))[0, 0]
+    radius = np.linalg.norm(offsets(33, 2), axis=-1)
+    assert image[radius <= 13.5].min() == 1
+    assert image[radius >= 16.5].max() == 0
+    assert (image.numpy()[(radius > 13.6) & (radius < 16.4)] < 1).all()
+    rep = groups.O2().rep("0e+1")
+    assert testing.grid_equivariance_error(nn.CircularMask(11), rep, rep) < 1e-15
+    assert nn.CircularMask(7, 2.0, 3)(torch.ones(1, 2, 7, 7, 7)).shape == (1, 2, 7, 7, 7)
+    assert set(nn.CircularMask(9, 0.0)(torch.ones(1, 1, 9, 9)).unique().tolist()) == {0.0, 1.0}
 
 
 @every_case

@@ -49,6 +49,8 @@ def layers(rep):
         ("Invariants", invariants, rep, invariants.rep_out),
         ("BatchNorm", norm.eval(), rep, rep),
         ("BatchNorm in training", nn.BatchNorm(rep), rep, rep),
+        ("LayerNorm", nn.LayerNorm(rep), rep, rep),
+        ("Dropout in eval mode", nn.Dropout(rep).eval(), rep, rep),
         ("TensorProduct", nn.TensorProduct(rep, rep, rep), (rep, rep), rep),
         ("depthwise", nn.TensorProduct(rep, rep, rep, depthwise=True), (rep, rep), rep),
         ("no weights", full, (rep, rep), full.rep_out),
@@ -164,10 +166,67 @@ def test_batch_norm_normalises():
     assert (y[:, 2:].unflatten(1, (3, 3)).square().mean((0, 2)) - 1).abs().max() < 1e-2
 
 
+@every_case
+def test_layer_norm_normalises_each_row_alone(group, text):
+    rep = group.rep(text)
+    norm = nn.LayerNorm(rep).double()
+    x = 500 * torch.randn(6, rep.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 100
+    y = norm(x).detach()
+    assert torch.allclose(norm(x[2:3]), y[2:3])
+    for (mul, a), where in zip(rep.blocks, rep.slices, strict=True):
+        if a.is_trivial and mul == 1:
+            assert torch.equal(y[:, where], x[:, where])
+        elif group.compact:
+            assert (y[:, where].square().mean(1) - 1).abs().max() < 1e-4
+        if a.is_trivial and mul > 1:
+            assert y[:, where].mean(1).abs().max() < 1e-6
+
+
+def test_dropout_takes_whole_copies_and_keeps_the_mean():
+    rep = groups.O3().rep("2x0e+3x1o+1x2e")
+    x = torch.ones(4000, rep.dim)
+    y = nn.Dropout(rep, 0.25)(x)
+    assert y.unique().tolist() == pytest.approx([0.0, 4 / 3], rel=1e-6)
+    for (mul, a), where in zip(rep.blocks, rep.slices, strict=True):
+        copies = y[:, where].unflatten(1, (mul, a.dim))
+        assert torch.equal(copies, copies[..., :1].expand_as(copies))
+    assert abs(float(y.mean()) - 1) < 0.02
+    image = nn.Dropout(rep, 0.5, axis=1)(torch.ones(3, rep.dim, 4, 5))
+    assert torch.equal(image, image[..., :1, :1].expand_as(image))
+    assert len(image.flatten(1).unique(dim=0)) == 3
+    with pytest.raises(ValueError, match="probability below 1"):
+        nn.Dropout(rep, 1.0)
+
+
+RESTRICTIONS = [
+    (groups.O2(), "2x0e+0o+2x1+3x2", groups.SO2()),
+    (groups.O2(), "2x0e+0o+2x1+3x4", groups.Dihedral(4)),
+    (groups.O3(), "2x0e+1o+2x2e", groups.Octahedral(True)),
+    (groups.SO3(), "2x0+1+2x2", groups.Icosahedral()),
+]
+
+
+@pytest.mark.parametrize(("group", "text", "sub"), RESTRICTIONS, ids=[f"{g} to {h}" for g, _, h in RESTRICTIONS])
+def test_restrict_commutes_with_the_subgroup(group, text, sub):
+    rep = group.rep(text)
+    for axis in (-1, 1):
+        layer = nn.Restrict(rep, sub, axis=axis).double()
+        assert len({a for _, a in layer.rep_out.blocks}) == len(layer.rep_out.blocks)
+        h = sub.sample(5, seed=3)
+        in_group = group.from_matrix(sub.matrix(h))
+        x = torch.randn(5, rep.dim, dtype=torch.float64)
+        moved = torch.einsum("nij,nj->ni", torch.tensor(rep(in_group)), x)
+        expected = torch.einsum("nij,nj->ni", torch.tensor(layer.rep_out(h)), layer(x))
+        assert (layer(moved) - expected).abs().max() < 1e-12
+        assert (layer(x).norm(dim=1) - x.norm(dim=1)).abs().max() < 1e-12
+    with pytest.raises(ValueError, match=r"subgroup|not in"):
+        nn.Restrict(sub.rep([(1, sub.trivial)]), group)
+
+
 def test_feature_axis_may_stand_anywhere():
     rep = groups.SO2().rep("2x0+2x1")
     x = torch.randn(3, rep.dim, 4, 5)
-    for make in (nn.NormActivation, nn.Invariants, nn.BatchNorm):
+    for make in (nn.NormActivation, nn.Invariants, nn.BatchNorm, nn.LayerNorm):
         assert torch.allclose(make(rep, axis=1)(x), make(rep)(x.movedim(1, -1)).movedim(-1, 1), atol=1e-6)
 
 
