@@ -198,7 +198,7 @@ def build_escnn() -> torch.nn.Module:
 
 
 def built(library: str) -> dict[str, Any]:
-    """Seconds to make the model, the import not counted; and to make it once more in the same process."""
+    """Seconds to make the model, the import not counted."""
     if library == "escnn":
         import joblib
 
@@ -209,50 +209,54 @@ def built(library: str) -> dict[str, Any]:
         import eqlib.nn  # noqa: F401
     else:
         import escnn.nn  # noqa: F401
-    found: dict[str, Any] = {}
-    for name in ("build", "rebuild"):
-        start = time.process_time()
-        model = make()
-        found[f"{name}_s"] = round(time.process_time() - start, 4)
-    return found | {"parameters": sum(p.numel() for p in model.parameters())}
+    start = time.process_time()
+    model = make()
+    seconds = round(time.process_time() - start, 4)
+    return {"build_s": seconds, "parameters": sum(p.numel() for p in model.parameters())}
 
 
-def run(name: str, seed: int, rival: str | None, seconds: float = 6.0) -> list[dict[str, Any]]:
-    """A line of the log for each library, from fresh processes. `seed` only numbers the repetitions."""
-    libraries = [lib for lib, theirs in (BUILDS if name == "build" else LIBRARIES).items() if rival or not theirs]
-    jobs = [[lib] for lib in libraries] if name == "build" else [libraries]
+def run(names: list[str], seed: int, rival: str | None, seconds: float = 2.0) -> list[dict[str, Any]]:
+    """A line of the log for each case and library, from fresh processes. `seed` only numbers the repetitions."""
+    timings = [name for name in names if name != "build"]
+    libraries = [lib for lib, theirs in LIBRARIES.items() if rival or not theirs]
+    jobs = [(timings, libraries)] if timings else []
+    jobs += [(["build"], [lib]) for lib, theirs in BUILDS.items() if "build" in names and (rival or not theirs)]
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     environment = os.environ | dict.fromkeys(threads, "1") | {"PYTHONPATH": str(ROOT)}
     lines = []
-    for job in jobs:
-        load = os.getloadavg()[0]
-        command = [rival or sys.executable, __file__, "--here", name, str(seconds), *job]
+    for cases, job in jobs:
+        load = round(os.getloadavg()[0], 1)
+        command = [rival or sys.executable, __file__, "--here", json.dumps([cases, seconds, job])]
         for _ in range(2 if job == ["escnn-disk"] else 1):  # the first fills the cache
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode:
-                raise RuntimeError(f"{name} failed: {done.stderr.strip()[-800:]}")
-        found = json.loads(done.stdout.splitlines()[-1])
-        for library in job:
-            about = {"command": f'python benchmarks/grid_conv.py --rival PYTHON --case "{name}"'}
-            about |= {"case": name, "library": library, "seed": seed} | found["figures"][library]
-            lines.append(about | {k: found[k] for k in ("seconds", "torch", "numpy")} | {"threads": 1, "load": load})
+                raise RuntimeError(f"{cases} failed: {done.stderr.strip()[-800:]}")
+        for text in done.stdout.splitlines():
+            if not text.startswith("{"):  # escnn prints as well
+                continue
+            found = json.loads(text)
+            command_line = f'python benchmarks/grid_conv.py --rival PYTHON --case "{found["case"]}"'
+            lines.append({"command": command_line, "seed": seed} | found | {"threads": 1, "load": load})
     return lines
 
 
-def here(name: str, seconds: float, libraries: list[str]) -> None:
-    """Run one case in this process and print JSON."""
+def here(cases: list[str], seconds: float, libraries: list[str]) -> None:
+    """Run cases in this process and print a JSON line for each library."""
     import numpy
 
     torch.set_num_threads(1)
-    start = time.process_time()
-    figures = {libraries[0]: built(libraries[0])} if name == "build" else timed(CASES[name], libraries, seconds)
-    spent = round(time.process_time() - start, 1)
-    print(json.dumps({"figures": figures, "seconds": spent, "torch": torch.__version__, "numpy": numpy.__version__}))
+    versions = {"torch": torch.__version__, "numpy": numpy.__version__}
+    for case in cases:
+        start = time.process_time()
+        figures = {libraries[0]: built(libraries[0])} if case == "build" else timed(CASES[case], libraries, seconds)
+        spent = round(time.process_time() - start, 1)
+        for library, found in figures.items():
+            print(json.dumps({"case": case, "library": library} | found | {"seconds": spent} | versions), flush=True)
 
 
 def show(line: dict[str, Any], old: dict[str, Any] | None) -> str:
     """What was found, beside the log."""
-    keys = ("build_s", "rebuild_s") if line["case"] == "build" else ("step_ms", "step_ratio", "eval_ms", "eval_ratio")
+    keys = ("build_s",) if line["case"] == "build" else ("step_ms", "step_ratio", "eval_ms", "eval_ratio")
     parts = [f"{key} {line[key]:g}" + (f" (log: {old[key]:g})" if old else "") for key in keys]
     return f"{line['case']:7s} {line['library']:10s} " + ", ".join(parts)
 
@@ -262,23 +266,24 @@ def main() -> None:
     parser.add_argument("--rival", help="a Python that has escnn; needed for what the log keeps")
     parser.add_argument("--case", nargs="+", choices=[*CASES, "build"], default=[*CASES, "build"])
     parser.add_argument("--again", choices=[*CASES, "build"], help="run one case again and print it beside the log")
-    parser.add_argument("--here", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--here", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
-        here(args.here[0], float(args.here[1]), args.here[2:])
+        here(*args.here)
         return
     if args.rival is None and args.again is None:
         parser.error("--rival is needed: the log holds all libraries side by side")
     commit = runlog.commit()
     known = {(r["case"], r["library"], r["seed"]): r for r in runlog.lines(RESULTS)}
-    for seed in SEEDS if args.again is None else SEEDS[:1]:
-        for name in args.case if args.again is None else [args.again]:
-            if args.again is None and (name, "eqlib", seed) in known:
-                continue
-            for line in run(name, seed, args.rival):
-                print(show(line, known.get((name, line["library"], seed))), flush=True)
-                if args.again is None:
-                    runlog.add(RESULTS, line | {"commit": commit})
+    if args.again is not None:
+        for line in run([args.again], 0, args.rival):
+            print(show(line, known.get((args.again, line["library"], 0))))
+        return
+    for seed in SEEDS:
+        missing = [name for name in args.case if (name, "eqlib", seed) not in known]
+        for line in run(missing, seed, args.rival):
+            print(show(line, None), flush=True)
+            runlog.add(RESULTS, line | {"commit": commit})
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ def test_step_of_a_grid_convolution():
     assert ratio("64 7x7", "eqlib") < 1.05
     assert ratio("40 5x5", "eqlib") < 1.15
     assert max(logged["build", "eqlib", seed]["build_s"] for seed in bench.SEEDS) < 1
-    (again,) = (line for line in bench.run("20 3x3", 0, None, seconds=1.0) if line["library"] == "eqlib")
+    (again,) = (line for line in bench.run(["20 3x3"], 0, None, seconds=1.0) if line["library"] == "eqlib")
     assert again["parameters"] == logged["20 3x3", "eqlib", 0]["parameters"]
     assert again["step_ratio"] < ratio("20 3x3", "escnn")
 
