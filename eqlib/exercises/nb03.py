@@ -125,7 +125,15 @@ def _number(value: Any) -> float:
 )
 def stride_commutes(answer: Any) -> None:
     """(n, k, s, p) -> whether a convolution of n x n pixels, filter k, stride s, padding p commutes with quarter turns."""
-    for n, k, s, p in [(9, 3, 2, 1), (8, 3, 2, 1), (8, 2, 2, 0), (9, 3, 1, 1), (10, 5, 3, 2), (9, 5, 3, 2), (12, 3, 3, 0)]:
+    for n, k, s, p in [
+        (9, 3, 2, 1),
+        (8, 3, 2, 1),
+        (8, 2, 2, 0),
+        (9, 3, 1, 1),
+        (10, 5, 3, 2),
+        (9, 5, 3, 2),
+        (12, 3, 3, 0),
+    ]:
         first = (k - 1) / 2 - p  # where the first filter's centre lies, and the last one's
         last = first + s * ((n + 2 * p - k) // s)
         exact = bool(np.isclose(first + last, n - 1))
