@@ -43,9 +43,9 @@ NormActivation.forward = lambda self, x: torch.relu(x)
 """,
     # A dropped path: no filters of frequency 3.
     "04_steerable_kernels.ipynb": """
-from eqlib.nn import grid
-right = grid.angular_basis
-grid.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 3 else None]
+from eqlib import kernels
+right = kernels.angular_basis
+kernels.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 3 else None]
 """,
     # Circular harmonics with the wrong phase.
     "05_harmonic_networks.ipynb": """
