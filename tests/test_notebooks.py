@@ -41,11 +41,11 @@ import torch
 from eqlib.nn import NormActivation
 NormActivation.forward = lambda self, x: torch.relu(x)
 """,
-    # A dropped path: no filters of frequency 3.
+    # A dropped path: no filters of frequency 2.
     "04_steerable_kernels.ipynb": """
 from eqlib import kernels
 right = kernels.angular_basis
-kernels.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 3 else None]
+kernels.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 2 else None]
 """,
     # Circular harmonics with the wrong phase.
     "05_harmonic_networks.ipynb": """
