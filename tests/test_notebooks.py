@@ -53,11 +53,11 @@ import numpy as np
 from eqlib.groups import Dihedral
 Dihedral.table = property(lambda self: np.array(super(Dihedral, self).table).T)
 """,
-    # A dropped path: no filters of frequency 3.
+    # A dropped path: no filters of frequency 2.
     "04_steerable_kernels.ipynb": """
-from eqlib.nn import grid_basis
-right = grid_basis.angular_basis
-grid_basis.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 3 else None]
+from eqlib import kernels
+right = kernels.angular_basis
+kernels.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 2 else None]
 """,
     # Circular harmonics with the wrong phase.
     "05_harmonic_networks.ipynb": """
