@@ -112,35 +112,3 @@ def _number(value: Any) -> float:
     found = np.asarray(value, dtype=np.float64)
     require(found.shape == (), f"it should return one number, it returns an array of shape {found.shape}")
     return float(found)
-
-
-@check(
-    wrong=[
-        lambda n, k, s, p: n % 2 == 1,
-        lambda n, k, s, p: (n - k) % s == 0,
-        lambda n, k, s, p: (n + 2 * p) % s == 0,
-        lambda n, k, s, p: s == 1,
-        lambda n, k, s, p: True,
-    ]
-)
-def stride_commutes(answer: Any) -> None:
-    """(n, k, s, p) -> whether a convolution of n x n pixels, filter k, stride s, padding p commutes with quarter turns."""
-    for n, k, s, p in [
-        (9, 3, 2, 1),
-        (8, 3, 2, 1),
-        (8, 2, 2, 0),
-        (9, 3, 1, 1),
-        (10, 5, 3, 2),
-        (9, 5, 3, 2),
-        (12, 3, 3, 0),
-    ]:
-        first = (k - 1) / 2 - p  # where the first filter's centre lies, and the last one's
-        last = first + s * ((n + 2 * p - k) // s)
-        exact = bool(np.isclose(first + last, n - 1))
-        found = attempt(answer, n, k, s, p)
-        require(isinstance(found, bool | np.bool_), f"True or False is wanted, not {found!r}")
-        require(
-            found == exact,
-            f"n = {n}, k = {k}, s = {s}, p = {p}: the filter's centres run from {first:g} to {last:g} on pixels "
-            f"0 to {n - 1}, so this should be {exact}",
-        )
