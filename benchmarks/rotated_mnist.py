@@ -22,7 +22,7 @@ from eqlib import train
 
 RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"
 EPOCHS = {"cnn": 100, "cnn-wide": 24, "p4": 40, "p4m": 24, "harmonic": 18, "steerable": 20}  # of 12,000 images
-LR: dict[str, float] = {"cnn": 5e-3}  # 0.01 for the others
+
 SEEDS = {"cnn-augmented": (0, 1, 2), "steerable-augmented": (0, 1, 2)}
 MODELS = (
     "steerable-augmented",
