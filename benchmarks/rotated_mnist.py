@@ -22,7 +22,6 @@ from eqlib import train
 
 RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"
 EPOCHS = {"cnn": 100, "cnn-wide": 24, "p4": 40, "p4m": 24, "harmonic": 18, "steerable": 20}  # of 12,000 images
-
 SEEDS = {"cnn-augmented": (0, 1, 2), "steerable-augmented": (0, 1, 2)}
 MODELS = (
     "steerable-augmented",
@@ -38,6 +37,7 @@ def run(model: str, images: int, seed: int, folder: Path, steps: int) -> dict[st
     checkpoint = Path(tempfile.gettempdir()) / name
     _, report = train.digits(model, images, seed, folder, steps=steps, checkpoint=checkpoint, progress=False)
     checkpoint.unlink()
+    report["wrong"] = " ".join(map(str, report["wrong"]))  # one line in the log
     command = (
         f"python -m eqlib.train digits --data FOLDER --model {model} --images {images} --seed {seed} --steps {steps}"
     )
