@@ -53,7 +53,8 @@ class GridConv(Constants):
         bias: one number for each trivial copy of the output.
 
     Initial weights are normal with variance b.dim / (number of elements that feed an output copy of irrep b), so that white
-    input of variance 1 gives output of variance 1: each element's squares sum to 1, spread over b.dim outputs.
+    input of variance 1 gives output of variance 1: each element's squares sum to 1, spread over b.dim outputs. That is one layer;
+    smooth kernels make noise smooth, so without normalisation many of them in a row let it grow.
 
     Raises ValueError for mixed groups, a wrong channel axis, pixels that are not finite. Warns, once, where the kernel is too
     small for the frequencies of some pair of irreps, which then get no path.
