@@ -24,10 +24,7 @@ from torch import Tensor
 from eqlib import data, models, training
 from eqlib.models.plain_points import perceptron
 
-SIZE, REACH = (
-    17,
-    3,
-)  # pixels of an image's side; shifts of at most so many pixels leave the digit inside, but for a faint rim
+SIZE, REACH = 17, 3  # pixels of a side; shifts of at most so many leave the digit inside, but for a faint rim
 STEPS = {"cnn": 300, "cnn-augmented": 300, "mlp": 1500, "mlp-augmented": 1500, "wide-mlp-augmented": 800}
 READERS = (*STEPS, "neighbours")
 SPIN_STEPS = {"gnn": 1000, "mlp": 1600, "mlp-augmented": 1300, "mlp-sorted": 1300, "wide-mlp-augmented": 1000}
@@ -56,11 +53,14 @@ def nearest(copies: Iterable[NDArray[Any]], labels: NDArray[np.int64], images: N
     best, found = np.full(len(flat), np.inf), np.zeros(len(flat), dtype=np.int64)
     for copy in copies:
         each = copy.reshape(len(copy), -1)
-        distances = (each**2).sum(axis=1) / 2 - flat @ each.T  # up to a number of the image's own
-        closest = distances.argmin(axis=1)
-        distance = distances[np.arange(len(flat)), closest]
-        closer = distance < best
-        best[closer], found[closer] = distance[closer], labels[closest[closer]]
+        half_squares = (each**2).sum(axis=1) / 2
+        for start in range(0, len(flat), 1000):  # a thousand at a time, for memory
+            some = slice(start, start + 1000)
+            distances = half_squares - flat[some] @ each.T  # up to a number of the image's own
+            closest = distances.argmin(axis=1)
+            distance = distances[np.arange(len(closest)), closest]
+            closer = distance < best[some]
+            best[some][closer], found[some][closer] = distance[closer], labels[closest[closer]]
     return found
 
 

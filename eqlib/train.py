@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from eqlib import data, distributed, groups, models, tagging, training
+from eqlib import data, distributed, groups, models, rivals, tagging, training
 
 KINDS = ("harmonic", "p4", "p4m", "steerable", "cnn", "cnn-wide")
 NETWORKS = (*KINDS, *(f"{kind}-augmented" for kind in KINDS))
@@ -90,21 +90,9 @@ def neighbours(train: data.Split, images: NDArray[np.float32], copies: int = COP
 
     Nearest by the sum of squared differences of pixels; `copies` turns of each training image, evenly spaced.
     """
-    flat = images.reshape(len(images), -1)
-    best, labels = np.full(len(flat), np.inf), np.zeros(len(flat), dtype=np.int64)
-    for k in range(copies):
-        turned = data.rotate(train.images, np.full(len(train), 2 * np.pi * k / copies)).clip(0, 1)
-        turned = turned.reshape(len(turned), -1)
-        half_squares = (turned**2).sum(axis=1) / 2
-        for start in range(0, len(flat), 1000):  # a thousand at a time, for memory
-            some = slice(start, start + 1000)
-            distances = half_squares - flat[some] @ turned.T  # up to a number of the image's own
-            nearest = distances.argmin(axis=1)
-            distance = distances[np.arange(len(nearest)), nearest]
-            closer = distance < best[some]
-            best[some][closer] = distance[closer]
-            labels[some][closer] = train.labels[nearest[closer]]
-    return labels
+    angles = 2 * np.pi * np.arange(copies) / copies
+    turned = (data.rotate(train.images, np.full(len(train), angle)).clip(0, 1) for angle in angles)
+    return rivals.nearest(turned, train.labels, images)
 
 
 def changed_labels(net: torch.nn.Module, degrees: float, seed: int, size: int = 21) -> float:
