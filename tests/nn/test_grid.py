@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eqlib import groups, harmonics, kernels, models, nn, testing
-from eqlib.nn.grid_basis import _harmonics, offsets, radial_profiles, sampled_basis
+from eqlib.nn.grid_basis import _harmonics, keeps_grid, offsets, radial_profiles, sampled_basis
 
 CASES = [
     (groups.Cyclic(4), "2x0+2x1+2", 9),
@@ -423,3 +423,15 @@ def test_a_vector_field_comes_out_as_one():
     for x, y in ((image, wanted), (testing.sample_field(turned, 33), expected)):
         gap = (conv(x).detach() - y)[..., 6:-6, 6:-6]
         assert gap.norm() < 5e-3 * y[..., 6:-6, 6:-6].norm()
+
+
+def test_groups_that_do_not_keep_the_grid_get_kernels_that_turn():
+    """C8 and D6 at an angle of their own that moves pixels between pixels, where kernels made pixel by pixel would fail."""
+    for group, angle in ((groups.Cyclic(8), np.pi / 4), (groups.Dihedral(6), np.pi / 3)):
+        rep = groups.fields(groups.regular(group)[0], 2)
+        trivial = group.rep([(1, group.trivial)])
+        conv = nn.GridConv(trivial, rep, 7)
+        assert testing.grid_equivariance_error(conv, trivial, rep, [angle]) < 0.01
+    assert not keeps_grid(groups.Cyclic(8))
+    assert keeps_grid(groups.Dihedral(4)) and keeps_grid(groups.Octahedral(True))
+    assert not keeps_grid(groups.SO2()) and not keeps_grid(groups.Icosahedral())
