@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from eqlib.groups import Element, Group, Rep
+from eqlib.groups.planar import turn
 from eqlib.nn.grid_basis import offsets
 
 Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -96,9 +97,9 @@ def induced(rep: Rep, g: Element, shift: ArrayLike, field: Field) -> Field:
     return _moved(field, rep.group.matrix(g)[0], rep(g)[0], np.asarray(shift))
 
 
-def _moved(field: Field, turn: NDArray[np.float64], fibre: NDArray[np.float64], shift: Any = 0.0) -> Field:
+def _moved(field: Field, matrix: NDArray[np.float64], fibre: NDArray[np.float64], shift: Any = 0.0) -> Field:
     # Points are rows, and the inverse of an orthogonal matrix is its transpose.
-    return lambda x: field((x - shift) @ turn) @ fibre.T
+    return lambda x: field((x - shift) @ matrix) @ fibre.T
 
 
 def blobs(rep: Rep, reach: float, width: float = 3.0, number: int = 12, seed: int = 0) -> Field:
@@ -174,12 +175,12 @@ def grid_equivariance_error(
         points = offsets(plain.shape[-1], v)
         near = np.linalg.norm(points, axis=-1) * spacing <= inside
         for angle in angles:
-            turn = _turn(angle, v)
-            fibre_in, fibre_out = (_fibre(rep, turn) for rep in (rep_in, rep_out))
-            moved = [sample_field(_moved(field, turn, fibre_in), size, v) for field in fields]
+            matrix = _turn(angle, v)
+            fibre_in, fibre_out = (_fibre(rep, matrix) for rep in (rep_in, rep_out))
+            moved = [sample_field(_moved(field, matrix, fibre_in), size, v) for field in fields]
             after = f(torch.cat(moved).to(dtype)).double()
             # Where pixel p of the turned image was before, counted in pixels from the corner.
-            was = _index(points @ turn, plain.shape[-1])
+            was = _index(points @ matrix, plain.shape[-1])
             moved_back = np.array(
                 [[map_coordinates(c, was, order=5, mode="nearest") for c in image] for image in plain.numpy()]
             )
@@ -191,15 +192,15 @@ def grid_equivariance_error(
 def _turn(angle: float, dimensions: int) -> NDArray[np.float64]:
     """Rotation matrix by an angle, of the plane or about (1, 2, 3)."""
     if dimensions == 2:
-        return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return turn(angle)
     return Rotation.from_rotvec(angle * np.array([1.0, 2.0, 3.0]) / np.sqrt(14.0)).as_matrix()
 
 
-def _fibre(rep: Rep, turn: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fibre(rep: Rep, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """How a turn acts on features; a trivial rep needs no group element."""
     if all(a.is_trivial for _, a in rep.blocks):
         return np.eye(rep.dim)
-    return rep(rep.group.from_matrix(turn))[0]
+    return rep(rep.group.from_matrix(matrix))[0]
 
 
 def _index(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
@@ -234,7 +235,7 @@ def causes(
 
     Raises ValueError where the turn is no element of a group whose features are not trivial.
     """
-    found = []
+    found, matrix = [], _turn(angle, rep.group.vector.dim)
     for layer in layers:
         rep_in = getattr(layer, "rep_in", getattr(layer, "rep", rep))
         rep = getattr(layer, "rep_out", getattr(layer, "rep", rep_in))
@@ -244,17 +245,16 @@ def causes(
             dense.stride = 1
 
         def error(f: Any, inside: float, reach: float, reps: tuple[Rep, Rep] = (rep_in, rep), n: int = pixels) -> float:
-            return grid_equivariance_error(
+            return grid_equivariance_error(  # of its call, because a module's weights would be drawn anew
                 f.__call__, *reps, [angle], size=n, seed=seed, inside=inside, reach=reach, width=width
             )
 
-        turn = _turn(angle, rep.group.vector.dim)
-        one = torch.tensor(np.random.default_rng(seed).normal(size=(4, rep_in.dim, *[1] * len(turn))))
-        one = one.expand(-1, -1, *[getattr(layer, "size", 1)] * len(turn))
+        one = torch.tensor(np.random.default_rng(seed).normal(size=(4, rep_in.dim, *[1] * len(matrix))))
+        one = one.expand(-1, -1, *[getattr(layer, "size", 1)] * len(matrix))
         with torch.no_grad():
-            before = torch.einsum("ij,bj...->bi...", torch.tensor(_fibre(rep, turn)), module(one))
-            after = module(torch.einsum("ij,bj...->bi...", torch.tensor(_fibre(rep_in, turn)), one))
-            shape = module(torch.zeros(1, rep_in.dim, *[pixels] * len(turn), dtype=torch.float64)).shape
+            before = torch.einsum("ij,bj...->bi...", torch.tensor(_fibre(rep, matrix)), module(one))
+            after = module(torch.einsum("ij,bj...->bi...", torch.tensor(_fibre(rep_in, matrix)), one))
+            shape = module(torch.zeros(1, rep_in.dim, *[pixels] * len(matrix), dtype=torch.float64)).shape
         fibre = float((after - before).norm() / before.norm().clamp_min(1e-300))
         near = pixels / 2 - 10
         calm, wild = error(dense, near, near / 2), error(dense, near + 6, pixels / 2)

@@ -29,6 +29,11 @@ from eqlib import data, distributed, groups, models, rivals, tagging, training
 KINDS = ("harmonic", "p4", "p4m", "steerable", "cnn", "cnn-wide")
 NETWORKS = (*KINDS, *(f"{kind}-augmented" for kind in KINDS))
 MODELS = (*NETWORKS, "neighbours")
+RECIPE: dict[str, Any] = {
+    "optimizer": torch.optim.AdamW,
+    "weight_decay": 1e-2,
+    "schedule": training.warm_cosine,
+}  # of digits
 COPIES = 24  # of each training image among which `neighbours` looks: one for every 15 degrees
 
 
@@ -149,10 +154,8 @@ def digits(
         splits.train,
         epochs=epochs,
         batch_size=batch_size,
-        optimizer=torch.optim.AdamW,
         lr=lr,
-        weight_decay=1e-2,
-        schedule=training.warm_cosine,
+        **RECIPE,
         augment=turn if model.endswith("-augmented") else None,
         seed=seed,
         checkpoint=checkpoint,

@@ -41,18 +41,17 @@ class _Sampled(Constants):
         self.rep, self.axis, self.channels = rep, axis, channels
         size = sum(n * a.dim for n, a in zip(copies, irreps, strict=True))
         wanted = 2 * size if samples is None else samples
-        matrix = self._matrix(copies, rep.group.spread(wanted))
+        matrix = self._matrix(copies, size, rep.group.spread(wanted))
         if len(matrix) < wanted and rep.group.dim:
             # Functions that are constant along a subgroup take each value several times.
-            matrix = self._matrix(copies, rep.group.spread(wanted * -(-wanted // len(matrix))))
+            matrix = self._matrix(copies, size, rep.group.spread(wanted * -(-wanted // len(matrix))))
         if np.linalg.matrix_rank(matrix, tol=1e-6) < size:
             raise ValueError(f"samples: {len(matrix)} different ones do not tell functions of {size} components apart")
         self.samples = len(matrix)
         self.constant("synthesis", matrix)
 
-    def _matrix(self, copies: list[int], points: Element) -> NDArray[np.float64]:
+    def _matrix(self, copies: list[int], size: int, points: Element) -> NDArray[np.float64]:
         """(samples, components) values of each component's function at the points, equal rows once."""
-        size = sum(n * a.dim for n, (_, a) in zip(copies, self.rep.blocks, strict=True))
         columns = [
             np.sqrt(a.dim / size) * a(points) @ unit
             for n, (_, a) in zip(copies, self.rep.blocks, strict=True)

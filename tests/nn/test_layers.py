@@ -182,6 +182,22 @@ def test_layer_norm_normalises_each_row_alone(group, text):
             assert y[:, where].mean(1).abs().max() < 1e-6
 
 
+def test_layer_norm_leaves_a_single_scalar_alone():
+    """Its mean over the copies is itself: without the exception it would always be zero."""
+    rep = groups.O3().rep("0e+2x1o")
+    x = torch.randn(5, rep.dim)
+    assert torch.equal(nn.LayerNorm(rep)(x)[:, :1], x[:, :1])
+
+
+def test_batch_norm_remembers_what_it_saw():
+    """In eval mode, after many equal batches, it does what it did in training."""
+    rep = groups.O3().rep("2x0e+3x1o")
+    norm, x = nn.BatchNorm(rep).double(), 5 * torch.randn(40, rep.dim, dtype=torch.float64) + 1
+    for _ in range(300):
+        trained = norm(x)
+    assert (norm.eval()(x) - trained).abs().max() < 1e-9
+
+
 def test_dropout_takes_whole_copies_and_keeps_the_mean():
     rep = groups.O3().rep("2x0e+3x1o+1x2e")
     x = torch.ones(4000, rep.dim)
