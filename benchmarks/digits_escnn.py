@@ -25,7 +25,7 @@ from eqlib import data, train, training
 RESULTS = Path(__file__).parent / "results" / "digits_escnn.json"
 NAMES = ("C8", "SO2", "C8-augmented", "SO2-augmented")
 WIDTHS = {"C8": (4, 7, 7, 13, 13, 9), "SO2": (4, 8, 8, 16, 16, 11)}  # the example's: 24, 48, 48, 96, 96, 64
-MINUTES, BATCH, STEPS = 12.0, 64, 30
+MINUTES, BATCH, STEPS = 12.0, 16, 30
 
 
 class Rival(torch.nn.Module):

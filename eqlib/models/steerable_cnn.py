@@ -27,6 +27,8 @@ class SteerableCNN(torch.nn.Module):
         activation: "fourier" (pointwise on the group, for reps that `groups.fields` makes), "gate" or "norm".
         samples: of "fourier".
         pool: after which blocks.
+        halve: blocks whose convolution takes every second pixel instead, with a kernel one pixel larger: for images whose size
+            is even there. The first block, at full size, costs most: pooling after it keeps a little more, this is faster.
         mask: image size, to fade images out in a disc; None: no mask.
         restrict: block -> subgroup in which the network goes on behind that block; later reps are of the subgroup.
         norm: whether to normalise over the batch.
@@ -44,6 +46,7 @@ class SteerableCNN(torch.nn.Module):
         activation: str = "fourier",
         samples: int | None = None,
         pool: Sequence[int] = (0, 2),
+        halve: Sequence[int] = (),
         mask: int | None = None,
         restrict: Mapping[int, Group] | None = None,
         norm: bool = True,
@@ -58,7 +61,8 @@ class SteerableCNN(torch.nn.Module):
         for i, text in enumerate(hidden):
             act = _activation(activation, group.rep(text), samples)
             inside = act.rep_in if isinstance(act, nn.Gate) else act.rep
-            conv = nn.GridConv(rep, inside, kernel_size + 2 * (i == 0), bias=False)
+            size, step = kernel_size + 2 * (i == 0), 2 if i in halve else 1
+            conv = nn.GridConv(rep, inside, size + step - 1, step, padding=size // 2, bias=False)
             blocks += [conv, nn.BatchNorm(inside, axis=1), act] if norm else [conv, act]
             blocks += [nn.GridPool()] if i in pool else []
             rep = act.rep

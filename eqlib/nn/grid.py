@@ -43,8 +43,8 @@ class GridConv(Constants):
 
     The kernel is a product weights x basis, then torch's convolution; in eval mode it is kept until the weights change.
     Exact under the grid's own symmetries (quarter turns, flips, translations that the stride divides); between them as exact
-    as `radial_profiles` says. With a stride s the image's size must be 1 plus a multiple of s: then quarter turns and flips
-    map the pixels that are kept to each other.
+    as `radial_profiles` says. With a stride s, size + 2 padding - kernel_size must be a multiple of s: then quarter turns and
+    flips map the pixels that are kept to each other. So odd images take odd kernels, even images even ones where s = 2.
 
     Args:
         kernel_size: pixels; padding "same" needs an odd one.

@@ -55,6 +55,14 @@ def test_invariant_under_quarter_turns_and_flips(name):
         assert error(make(), group, size) < 1e-10, size
 
 
+@pytest.mark.parametrize("halve", [(0,), (0, 1)])
+def test_halving_is_exact_on_even_images(halve):
+    net = models.SteerableCNN(SO2, ["2x0+2x1+2x2"] * 3, pool=(2,), halve=halve)
+    assert error(net, SO2, 12) < 1e-10
+    odd = 14 if len(halve) == 2 else 13  # the first block, or the second, gets an odd size
+    assert error(net, SO2, odd) > 1e-3
+
+
 def test_the_larger_group_is_gone_behind_a_restriction():
     make, _ = CASES["D4, then C4"]
     assert error(make(), D4, 12) > 1e-3

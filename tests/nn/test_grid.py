@@ -222,6 +222,15 @@ def test_strides_are_exact_where_the_size_is_one_plus_a_multiple(stride, dtype, 
         assert testing.grid_equivariance_error(conv, rep, rep, size=12) > 0.1
 
 
+@both_dtypes
+def test_an_even_kernel_with_stride_two_is_exact_on_even_images(dtype, tolerance):
+    rep = groups.O2().rep("2x0e+0o+2x1+2")
+    conv = nn.GridConv(rep, rep, 4, stride=2, padding=1)
+    assert conv(torch.zeros(1, rep.dim, 12, 12)).shape[2:] == (6, 6)
+    assert testing.grid_equivariance_error(conv, rep, rep, size=12, dtype=dtype) < tolerance
+    assert testing.grid_equivariance_error(conv, rep, rep, size=13) > 0.1
+
+
 @every_case
 def test_set_kernel_finds_the_weights_again(group, text, size):
     rep = group.rep(text)
