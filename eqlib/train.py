@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,12 +193,14 @@ def _wrong(net: torch.nn.Module, split: data.Split) -> list[int]:
     return found
 
 
-def read_log(path: str | Path, value: str = "test_accuracy") -> dict[tuple[str, int], list[Any]]:
-    """What the runs of a committed log found: (model, images) -> their `value`s, in the order of the seeds."""
+def read_log(
+    path: str | Path, value: str = "test_accuracy", by: Sequence[str] = ("model", "images")
+) -> dict[tuple[Any, ...], list[Any]]:
+    """What the runs of a committed log found: (model, images), or what `by` names -> their `value`s in the order of seeds."""
     runs = json.loads(Path(path).read_text(encoding="utf-8"))["runs"]
-    found: dict[tuple[str, int], list[Any]] = {}
+    found: dict[tuple[Any, ...], list[Any]] = {}
     for run in sorted(runs, key=lambda run: run["seed"]):
-        found.setdefault((run["model"], run["images"]), []).append(run[value])
+        found.setdefault(tuple(run[name] for name in by), []).append(run[value])
     return found
 
 

@@ -130,3 +130,4 @@ def test_a_log_is_read_by_model_and_size(tmp_path: Path) -> None:
     (tmp_path / "log.json").write_text(json.dumps({"runs": runs}), encoding="utf-8")
     assert train.read_log(tmp_path / "log.json") == {("a", 10): [0.4, 0.5], ("b", 10): [0.1], ("a", 20): [0.6]}
     assert train.read_log(tmp_path / "log.json", "epochs")["a", 10] == [0, 1]
+    assert train.read_log(tmp_path / "log.json", by=("model",))["a",] == [0.4, 0.6, 0.5]
