@@ -152,7 +152,7 @@ class BatchNorm(_Norm):
         if self.training and x.numel() == 0:
             return x
         if self.training:
-            mean, square = self._statistics(x, axis)
+            mean, square = self._statistics(x.to(self.weight.dtype), axis)  # in full precision under autocast
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_square.lerp_(square, self.momentum)
@@ -175,7 +175,7 @@ class BatchNorm(_Norm):
             return x
         shape = [1] * x.ndim
         shape[axis] = self.rep.dim
-        return torch.addcmul(torch.cat(offsets).view(shape), x, torch.cat(scales).view(shape))
+        return torch.addcmul(torch.cat(offsets).view(shape).to(x.dtype), x, torch.cat(scales).view(shape).to(x.dtype))
 
     def _statistics(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
         """Means of the scalars and mean squares, scalars' about their means, of all copies."""

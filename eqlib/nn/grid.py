@@ -222,7 +222,10 @@ class GridConv(Constants):
             self._cache = None
             return self.kernel(), None if bias is None else bias @ self.place
         state = () if bias is None else (bias._version, bias.data_ptr())
-        key = (weight._version, weight.data_ptr(), weight.dtype, weight.device, *state)
+        half = torch.is_autocast_enabled(
+            weight.device.type
+        )  # the product of basis and weights is then of half precision
+        key = (weight._version, weight.data_ptr(), weight.dtype, weight.device, half, *state)
         if self._cache is None or self._cache[0] != key:
             self._cache = (key, (self.kernel(), None if bias is None else bias @ self.place))
         return self._cache[1]

@@ -95,3 +95,28 @@ def test_layers_export_to_plain_convolutions():
     x = torch.randn(2, 1, 13, 13)
     plain = torch.nn.Sequential(*[f.export() if isinstance(f, nn.GridConv) else f for f in net.features])
     assert (plain(x) - net.features(x)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("activation", ["fourier", "gate", "norm"])
+def test_mixed_precision(activation):
+    """Under autocast: about the same scores, statistics in full precision, and no kernel of half precision kept for later."""
+    torch.manual_seed(0)
+    net = models.SteerableCNN(SO2, ["3x0+3x1+3x2"] * 3, activation=activation)
+    x = torch.randn(64, 1, 12, 12) + 3  # a mean that swamps the variance in eight bits
+    norm = next(layer for layer in net.features if isinstance(layer, nn.BatchNorm))
+    norm.register_forward_hook(lambda _, ins, out: dtypes.extend([ins[0].dtype, out.dtype]))
+    dtypes = []
+    with torch.autocast("cpu", torch.bfloat16):
+        net(x).float().square().mean().backward()
+    assert dtypes == [torch.bfloat16] * 2
+    assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in net.parameters())
+    plain = models.SteerableCNN(SO2, ["3x0+3x1+3x2"] * 3, activation=activation)
+    plain.load_state_dict(net.state_dict())
+    net.eval(), plain.eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = net(x)
+    with torch.no_grad():
+        exact = plain(x)
+        assert torch.equal(net(x), exact)
+    assert half.dtype == torch.bfloat16
+    assert (half - exact).norm() < 0.03 * exact.norm()
