@@ -204,6 +204,20 @@ def read_log(
     return found
 
 
+def mistakes(path: str | Path) -> dict[tuple[str, int], NDArray[np.float64]]:
+    """Of the log of benchmarks/rotated_mnist.py: (model, images) -> (seeds, test images), 1 where a label was wrong, else 0.
+
+    All runs have the same test images, so the differences of two models make a paired comparison (`scores.bootstrap`).
+    """
+    sizes = read_log(path, "test_images")
+    found = {}
+    for key, seeds in read_log(path, "wrong").items():
+        found[key] = np.zeros((len(seeds), sizes[key][0]))
+        for row, wrong in zip(found[key], seeds, strict=True):
+            row[[int(n) for n in wrong.split()]] = 1
+    return found
+
+
 def _neighbours(splits: data.Splits, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
     right = neighbours(splits.train, splits.test.images) == splits.test.labels

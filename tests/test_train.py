@@ -131,3 +131,10 @@ def test_a_log_is_read_by_model_and_size(tmp_path: Path) -> None:
     assert train.read_log(tmp_path / "log.json") == {("a", 10): [0.4, 0.5], ("b", 10): [0.1], ("a", 20): [0.6]}
     assert train.read_log(tmp_path / "log.json", "epochs")["a", 10] == [0, 1]
     assert train.read_log(tmp_path / "log.json", by=("model",))["a",] == [0.4, 0.6, 0.5]
+
+
+def test_mistakes_of_a_log_are_paired(tmp_path: Path) -> None:
+    runs = [{"model": "a", "images": 9, "seed": s, "test_images": 4, "wrong": w} for s, w in [(1, ""), (0, "0 3")]]
+    (tmp_path / "log.json").write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    found = train.mistakes(tmp_path / "log.json")["a", 9]
+    assert found.tolist() == [[1, 0, 0, 1], [0, 0, 0, 0]]
