@@ -28,9 +28,10 @@ def test_a_dense_network_has_a_circle_for_each_unit_and_a_line_for_each_weight()
     assert [text.get_text() for text in axes.texts] == ["1.0", "-2.0", "0.5", "0.0", "4.0"]
     lines = {tuple(map(tuple, line.get_xydata())): line for line in axes.lines}
     assert len(lines) == 6
-    strong, weak = lines[(0, -0.5), (2, -1)], lines[(0, 0.5), (2, -0)]  # weights 2.0 and 0.25
-    assert strong.get_linewidth() > 3 * weak.get_linewidth()
-    assert strong.get_color() == weak.get_color() != lines[(0, 0.5), (2, -1)].get_color()  # that one is -1
+    for (j, i), weight in np.ndenumerate(WEIGHTS[0]):
+        line = lines[(0, 0.5 - i), (2, 1 - j)]
+        assert line.get_linewidth() == pytest.approx(0.3 + 2.2 * abs(weight) / 2)  # 2 is the largest
+        assert weight == 0 or (line.get_color() == "#E69F00") == (weight > 0)
     assert axes.get_title() == "one"
     assert len(viz.plot_dense({"a": (VALUES, WEIGHTS), "b": (VALUES, WEIGHTS)}).axes) == 2
 
