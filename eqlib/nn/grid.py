@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import numpy as np
 import scipy.linalg
@@ -217,18 +218,24 @@ class GridConv(Constants):
 
     def _kernel(self) -> tuple[Tensor, Tensor | None]:
         """Kernel and bias; in eval mode they are kept until the parameters change."""
-        weight, bias = self.weight, self.bias
+        # Not self.weight: on small images Module.__getattr__ is seen in the time.
+        weight, bias = self._parameters["weight"], self._parameters.get("bias")
+        assert weight is not None
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             self._cache = None
             return self.kernel(), None if bias is None else bias @ self.place
-        state = () if bias is None else (bias._version, bias.data_ptr())
         half = torch.is_autocast_enabled(
             weight.device.type
         )  # the product of basis and weights is then of half precision
-        key = (weight._version, weight.data_ptr(), weight.dtype, weight.device, half, *state)
+        state = () if bias is None else (bias._version, bias.data_ptr())
+        key = (weight._version, weight.data_ptr(), half, *state)
         if self._cache is None or self._cache[0] != key:
             self._cache = (key, (self.kernel(), None if bias is None else bias @ self.place))
         return self._cache[1]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._cache = None  # of the dtype and the device before
+        return super()._apply(fn, recurse)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != self._dimensions + 2:
@@ -241,11 +248,12 @@ class GridConv(Constants):
                 f"x: got {tuple(x.shape)}, {self.rep_in.group} acts on {self._dimensions} coordinates: {kind}"
             )
         check_axis("x", x, self.rep_in, 1)
-        # One sum finds NaN and inf; only a sum that overflows needs the second look.
+        kernel, bias = self._kernel()
+        y = self._conv(x, kernel, bias, stride=self.stride, padding=self.padding)
+        # One sum finds NaN and inf; only a sum that overflows needs the second look. Behind the convolution it costs least.
         if not torch.compiler.is_compiling() and not math.isfinite(x.detach().sum().item()) and not x.isfinite().all():
             raise ValueError(f"x has pixels that are NaN or infinite, shape {tuple(x.shape)}")
-        kernel, bias = self._kernel()
-        return self._conv(x, kernel, bias, stride=self.stride, padding=self.padding)
+        return y
 
 
 def _warn_of_aliasing(rep_in: Rep, rep_out: Rep, size: int) -> None:
