@@ -22,7 +22,7 @@ from eqlib import train
 
 RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"
 BATCH, STEPS = 16, 750  # `train.digits` takes batches of 16; that many are 12,000 images
-EPOCHS = {"cnn": 78, "cnn-wide": 22, "p4": 31, "p4m": 20, "harmonic": 17, "steerable": 25}  # of 12,000 images
+EPOCHS = {"cnn": 78, "cnn-wide": 22, "p4": 31, "p4m": 20, "harmonic": 17, "steerable": 22}  # of 12,000 images
 SEEDS = {"cnn-augmented": (0, 1, 2), "steerable-augmented": (0, 1, 2)}
 MODELS = (
     "steerable-augmented",
