@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import committed
 import nbformat
@@ -172,3 +175,32 @@ def test_students_get_hints_but_no_solutions(tmp_path: Path, monkeypatch: pytest
     assert [cell["cell_type"] for cell in json.loads(copy)["cells"]] == ["markdown", "code"]
     with pytest.raises(ValueError, match="details"):
         student.without_solutions("<details><summary>Solution</summary>\n\nIt is hidden.")
+
+
+@pytest.mark.parametrize("deaths", [refresh.STARTS - 1, refresh.STARTS])
+def test_a_kernel_whose_port_was_taken_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    path = write_page(tmp_path / "page.ipynb", "print(1)")
+    right, died = refresh.client, []
+
+    @contextlib.contextmanager
+    def dies(**_: object) -> Iterator[None]:
+        died.append(True)
+        raise RuntimeError("Kernel died before replying to kernel_info")
+        yield
+
+    def client(*args: Any) -> Any:
+        nb = right(*args)
+        if len(died) < deaths:
+            nb.setup_kernel = dies
+        return nb
+
+    monkeypatch.setattr(refresh, "client", client)
+    if deaths == refresh.STARTS:
+        with pytest.raises(RuntimeError, match="Kernel died"):
+            refresh.refresh(path)
+    else:
+        refresh.refresh(path)
+        assert nbformat.read(path, as_version=4).cells[1].outputs[0].text == "1\n"
+    assert len(died) == deaths

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import os
 import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from committed import PICTURE_BYTES, clean_output, coalesced, compare, ignored, 
 from nbformat import NotebookNode
 
 SECONDS, MEGABYTES = 60, 700
+STARTS = 3  # of a kernel, before its death is taken seriously
 
 
 class Refused(Exception):
@@ -87,6 +90,25 @@ def client(notebook: NotebookNode, folder: Path) -> Any:
     return nb
 
 
+@contextlib.contextmanager
+def running(notebook: NotebookNode, folder: Path) -> Iterator[Any]:
+    """The client with its kernel started.
+
+    jupyter_client looks for free ports and lets them go before the kernel takes them, so of kernels that start at the same time
+    one may find its port taken, and die. Then it is started again.
+    """
+    with contextlib.ExitStack() as stack:
+        for left in reversed(range(STARTS)):
+            nb = client(notebook, folder)
+            try:
+                stack.enter_context(nb.setup_kernel(env=one_thread()))
+                break
+            except RuntimeError:
+                if not left:
+                    raise
+        yield nb
+
+
 def one_thread() -> dict[str, str]:
     """The environment of a kernel: this one, with one thread."""
     return os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -95,9 +117,8 @@ def one_thread() -> dict[str, str]:
 def execute(notebook: NotebookNode, folder: Path) -> Run:
     """Run every cell of the notebook in place; stops at the first that raises."""
     run = Run()
-    nb = client(notebook, folder)
     began = time.perf_counter()
-    with nb.setup_kernel(env=one_thread()):
+    with running(notebook, folder) as nb:
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue
@@ -116,8 +137,7 @@ def first_difference(path: Path, prologue: str) -> str | None:
     the prologue and want an answer; it comes as soon as there is one.
     """
     notebook = nbformat.read(path, as_version=4)
-    nb = client(notebook, path.parent)
-    with nb.setup_kernel(env=one_thread()):
+    with running(notebook, path.parent) as nb:
         opening = nbformat.v4.new_code_cell(prologue)
         nb.nb.cells.append(opening)
         nb.execute_cell(opening, len(notebook.cells) - 1)
