@@ -224,9 +224,8 @@ class GridConv(Constants):
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             self._cache = None
             return self.kernel(), None if bias is None else bias @ self.place
-        half = torch.is_autocast_enabled(
-            weight.device.type
-        )  # the product of basis and weights is then of half precision
+        # Under autocast the product of basis and weights is of half precision.
+        half = torch.is_autocast_enabled(weight.device.type)
         state = () if bias is None else (bias._version, bias.data_ptr())
         key = (weight._version, weight.data_ptr(), half, *state)
         if self._cache is None or self._cache[0] != key:
