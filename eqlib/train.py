@@ -163,7 +163,7 @@ def digits(
         progress=progress,
     )
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    wrong = _wrong(net, splits.test)
+    wrong = wrong_labels(net, splits.test)
     report = {
         "model": model,
         "images": len(splits.train),
@@ -182,7 +182,7 @@ def digits(
     return net, report
 
 
-def _wrong(net: torch.nn.Module, split: data.Split) -> list[int]:
+def wrong_labels(net: torch.nn.Module, split: data.Split) -> list[int]:
     """Which images of a split get a wrong label; two networks' lists make a paired comparison."""
     net.eval()
     found = []
