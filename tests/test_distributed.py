@@ -299,7 +299,7 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
     assert (tmp_path / "by 0.pt").exists() and not (tmp_path / "by 1.pt").exists()
 
 
-@pytest.mark.parametrize(("precision", "limit"), [([], 3e-4), (["--double"], 1e-6)])
+@pytest.mark.parametrize(("precision", "limit"), [([], 3e-4), (["--double"], 1e-12)])
 def test_the_command_with_three_processes(
     precision: list[str], limit: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
