@@ -105,8 +105,10 @@ def run(name: str, folder: Path, minutes: float) -> dict[str, Any]:
     torch.manual_seed(0)
     net = Rival(group)
     begin = time.process_time()
-    fit(net, splits.train, augmented, epochs, Path(tempfile.gettempdir()) / f"escnn-{name}-{minutes:g}.pt")
+    checkpoint = Path(tempfile.gettempdir()) / f"escnn-{name}-{minutes:g}.pt"
+    fit(net, splits.train, augmented, epochs, checkpoint)
     cpu = time.process_time() - begin
+    checkpoint.unlink()
     wrong = train.wrong_labels(net, splits.test)
     return {
         "command": f"python benchmarks/digits_escnn.py FOLDER --only {name}",
