@@ -22,7 +22,7 @@ import numpy as np
 import runlog
 import torch
 
-from eqlib import data, groups, models, radial, training
+from eqlib import data, groups, kernels, models, training
 from eqlib.data.bodies import turned
 
 RESULTS = Path(__file__).parent / "results" / "inertia.json"
@@ -36,13 +36,13 @@ NOISY = {"epochs": 300, "batch_size": 20, "lr": 1e-2, "schedule": training.cosin
 def field(hidden: int | None = None) -> torch.nn.Module:
     """One tensor field layer 0 -> 0 + 2; radial functions are sums of Gaussians, or a network on top of them."""
     group = groups.O3()
-    basis = radial.Gaussians(10, 3.0)
+    basis = kernels.Gaussians(10, 3.0)
     return models.TensorFieldNetwork(
         group.rep("0e"),
         group.rep("0e+2e"),
         [],
         degree=2,
-        radial=lambda: basis if hidden is None else radial.MLP(basis, hidden, 2),
+        radial=lambda: basis if hidden is None else kernels.RadialMLP(basis, hidden, 2),
         self_interaction=False,
     )
 

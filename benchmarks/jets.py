@@ -19,7 +19,7 @@ import numpy as np
 import runlog
 import torch
 
-from eqlib import data, groups, models, scores, tagging, training
+from eqlib import data, groups, models, tagging, training
 
 RESULTS = Path(__file__).parent / "results" / "jets.json"
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -34,13 +34,13 @@ GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)
 def judge(tops: np.ndarray, labels: np.ndarray) -> dict[str, object]:
     """What the log keeps of the scores of one run."""
     right = (tops > 0.5) == labels
-    signal, background = scores.roc(tops, labels)
+    signal, background = training.roc(tops, labels)
     kept = np.linspace(0.02, 1, 50)
     return {
         "test_accuracy": round(float(right.mean()), 5),
-        "interval": [round(x, 5) for x in scores.bootstrap(right)[1:]],
-        "auc": round(scores.auc(tops, labels), 5),
-        "rejection": {str(e): scores.rejection(tops, labels, e) for e in (0.5, 0.7, 0.8)},
+        "interval": [round(x, 5) for x in training.bootstrap(right)[1:]],
+        "auc": round(training.auc(tops, labels), 5),
+        "rejection": {str(e): training.rejection(tops, labels, e) for e in (0.5, 0.7, 0.8)},
         "background_at": [round(float(x), 5) for x in np.interp(kept, signal, background)],
         "right": np.packbits(right).tobytes().hex(),
     }

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, harmonics, kernels, models, nn, radial
+from eqlib import groups, harmonics, kernels, models, nn
 
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
 IMAGE = O2.rep("0e")
-POINTS = nn.PointConv(REP, REP, 1, radial.Gaussians(2, 1.0))
+POINTS = nn.PointConv(REP, REP, 1, kernels.Gaussians(2, 1.0))
 E8_LABEL = "(0,0,0,0,0,0,0,1)"
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 PAIR = torch.tensor([[0, 1], [1, 0]])
@@ -401,7 +401,7 @@ TABLE = {
         "weights must have shape (2, 9), a row for each edge, got (3, 8)",
     ),
     "space-like differences without mu": (
-        lambda: nn.PointConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(1,1)"), 1, radial.Gaussians(2, 1.0)).double()(
+        lambda: nn.PointConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(1,1)"), 1, kernels.Gaussians(2, 1.0)).double()(
             torch.zeros(2, 1).double(),
             torch.cat([SPACE_LIKE, 0 * SPACE_LIKE]) @ torch.tensor(LORENTZ.coordinates.T),
             PAIR,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eqlib.data.jets import SPLITS, Jets, Observables, jets, observables
+from eqlib.data.top_jets import SPLITS, Jets, Observables, jets, observables
 
 Array = NDArray[np.float64]
 

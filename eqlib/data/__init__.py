@@ -1,13 +1,14 @@
 """Data sets: generate, load, check. Arrays in, arrays out; nothing here knows about layers or models."""
 
 from .bodies import Bodies, inertia, rigid_bodies
-from .digits import Split, Splits, digits, rotate, shift
 from .fetch import DownloadError, cache_folder, fetch
-from .graphs import Spins, spins_on_graphs
-from .jets import Jets, Observables, jets, network_input, observables, observe
-from .mnist import mnist, read_idx, rotated_mnist
-from .reference_jets import reference_jets
-from .subjettiness import subjettiness
+from .images import Split, Splits, rotate, shift
+from .mnist_idx import mnist, read_idx, rotated_mnist
+from .nsubjettiness import subjettiness
+from .reference_set import reference_jets
+from .scikit_digits import digits
+from .spins import Spins, rename_nodes, spins_on_graphs
+from .top_jets import Jets, Observables, jets, network_input, observables, observe
 
 __all__ = [
     "Bodies",
@@ -28,6 +29,7 @@ __all__ = [
     "observe",
     "read_idx",
     "reference_jets",
+    "rename_nodes",
     "rigid_bodies",
     "rotate",
     "rotated_mnist",

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from eqlib import neighbours
+from eqlib import graphs
 from eqlib.groups import O3
 
 Array = NDArray[np.float64]
@@ -49,7 +49,7 @@ class Bodies:
     def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32] | NDArray[np.int64], ...]:
         """Masses (P, 1), positions (P, 3), edges (2, E) between all pairs of a body, target (P, 6); float32 and int64."""
         where = self.points(indices)
-        edges = neighbours.complete([int(n) for n in self.sizes[indices]]).numpy()
+        edges = graphs.complete_graph([int(n) for n in self.sizes[indices]]).numpy()
         arrays = self.masses[where, None], self.positions[where], self.about_points[where]
         masses, positions, target = (a.astype(np.float32) for a in arrays)
         return masses, positions, edges, target

@@ -1,18 +1,21 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
-from eqlib.models.graph_network import GraphNetwork, rename_nodes
+from eqlib.models.graph_network import GraphNetwork
 from eqlib.models.harmonic import HarmonicNet
 from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
+from eqlib.models.nearest_neighbour import nearest_neighbour
 from eqlib.models.particle_net import ParticleNet
-from eqlib.models.plain_cnn import PlainCNN
+from eqlib.models.plain_cnn import PlainCNN, dense_reader
+from eqlib.models.plain_graphs import DenseGraphs
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
 from eqlib.models.steerable_cnn import GroupCNN, SteerableCNN
 from eqlib.models.tensor_field import TensorFieldNetwork
 
 __all__ = [
     "CoordinateMLP",
+    "DenseGraphs",
     "EquivariantMLP",
     "GraphNetwork",
     "GroupCNN",
@@ -24,6 +27,7 @@ __all__ = [
     "SteerableCNN",
     "TensorFieldNetwork",
     "boosted_tree",
+    "dense_reader",
     "hidden_rep",
-    "rename_nodes",
+    "nearest_neighbour",
 ]

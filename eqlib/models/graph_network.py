@@ -35,21 +35,3 @@ class GraphNetwork(torch.nn.Module):
 
     def forward(self, adjacency: Tensor, x: Tensor) -> Tensor:
         return self.readout(self.features(adjacency, x).sum(-2))
-
-
-def rename_nodes(adjacency: Tensor, x: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-    """The same graphs with their nodes in another order: new node i is old node order[i].
-
-    adjacency: (n, nodes, nodes). x: (n, nodes, channels). order: (n, nodes), a permutation of 0 ... nodes - 1 in each row.
-    Raises ValueError for other shapes and for rows that are no permutations.
-    """
-    n, nodes = order.shape if order.ndim == 2 else (0, 0)
-    if adjacency.shape != (n, nodes, nodes) or x.shape[:2] != (n, nodes) or x.ndim != 3:
-        raise ValueError(
-            f"adjacency, x, order: got shapes {tuple(adjacency.shape)}, {tuple(x.shape)} and {tuple(order.shape)}, "
-            "expected (n, nodes, nodes), (n, nodes, channels) and (n, nodes)"
-        )
-    if not (order.sort(-1).values == order.new_tensor(range(nodes))).all():
-        raise ValueError("order: got a row that is no permutation of 0 ... nodes - 1")
-    rows = adjacency.gather(1, order[:, :, None].expand(-1, -1, nodes))
-    return rows.gather(2, order[:, None, :].expand(-1, nodes, -1)), x.gather(1, order[:, :, None].expand_as(x))

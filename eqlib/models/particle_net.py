@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eqlib.distributed import batch_mean
 from eqlib.nn.blocks import check_mask
+from eqlib.processes import batch_mean
 
 
 def detector_features(momenta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ class TensorFieldNetwork(torch.nn.Module):
         rep_in, rep_out: features of a point, before and after.
         hidden: a rep, or its string, for each layer between; empty for a single layer from rep_in to rep_out.
         degree: highest harmonic degree of a filter.
-        radial: called once for each layer, gives its radial module (see `eqlib.radial`).
+        radial: called once for each layer, gives its radial module (see `eqlib.kernels.radial`).
         mu: scale of the harmonics' argument, positions' unit (see `nn.PointConv`); space-time needs mu > 0.
         neighbours: expected number of edges a target, for the size of the initial features.
         self_interaction: whether a point's own features are added, through `nn.Linear`. Without it a layer is the

@@ -9,7 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
+
+EPS = 1e-5
 
 
 def same_group(**reps: Rep) -> None:
@@ -53,3 +56,24 @@ def squares(v: Tensor, form: Tensor | None, axis: int) -> Tensor:
     v = v.movedim(axis, -1)
     # Two steps, because an einsum of three operands fixes the batch size in an exported program.
     return (torch.einsum("...i,nij->...nj", v, form) * v.unsqueeze(-2)).sum(-1).movedim(-1, axis)
+
+
+class Blockwise(Constants):
+    """A layer on the blocks of one rep; holds their invariant forms."""
+
+    def __init__(self, rep: Rep, axis: int) -> None:
+        super().__init__()
+        self.rep, self.axis = rep, axis
+        self._trivial = [a.is_trivial for _, a in rep.blocks]
+        self._euclidean = []
+        for i, (_, a) in enumerate(rep.blocks):
+            form = forms(a)
+            self._euclidean.append(bool(len(form) == 1 and np.allclose(form[0], np.eye(a.dim))))
+            self.constant(f"form_{i}", form)
+
+    def _squares(self, i: int, v: Tensor, axis: int) -> Tensor:
+        return squares(v, None if self._euclidean[i] else getattr(self, f"form_{i}"), axis)
+
+    def _norm_square(self, i: int, v: Tensor, axis: int) -> Tensor:
+        """|v|^2 = (sum (v.v)^2 + eps^2)^(1/2), keeping the axis with length 1."""
+        return ((self._squares(i, v, axis) ** 2).sum(axis, keepdim=True) + EPS**2).sqrt()

@@ -14,7 +14,7 @@ from eqlib.groups import Element, Rep, spanning_vectors
 from eqlib.nn.blocks import check_axis, split
 
 
-class _Sampled(Constants):
+class Sampled(Constants):
     """Channels of band-limited functions on a compact group, and their values at elements spread over it.
 
     A channel holds n_a copies of each irrep a, n_a at most dim / endo. Its value at g is the sum over copies i of
@@ -70,7 +70,7 @@ class _Sampled(Constants):
         return self.synthesis @ (joined.flatten(axis + 2) if joined.ndim > axis + 2 else joined[..., None])
 
 
-class FourierActivation(_Sampled):
+class FourierActivation(Sampled):
     """A pointwise function of features that are functions on the group: sample, apply, take the components again.
 
     For a finite group and whole regular reps this is exactly x -> Q^T f(Q x) with Q of `groups.regular`: a pointwise function
@@ -104,19 +104,3 @@ class FourierActivation(_Sampled):
         y = self.analysis @ self.activation(self.values(x))
         parts = [part.flatten(axis, axis + 1) for part in y.split(self._sizes, dim=axis + 1)]
         return torch.cat(parts, dim=axis).view(x.shape)
-
-
-class GroupPool(_Sampled):
-    """The largest value of each channel over the group: `rep_out` is one trivial copy for each channel.
-
-    Exactly invariant where the samples are the whole group, as for finite ones.
-    """
-
-    def __init__(self, rep: Rep, samples: int | None = None, axis: int = -1) -> None:
-        super().__init__(rep, samples, axis)
-        self.rep_out = rep.group.rep([(self.channels, rep.group.trivial)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        axis = self.axis % x.ndim
-        most = self.values(x).amax(axis + 1)
-        return most.view(*x.shape[:axis], self.channels, *x.shape[axis + 1 :])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import data, groups, models, neighbours, radial, training
+from eqlib import data, graphs, groups, kernels, models, training
 from eqlib.data import bodies as module
 
 
@@ -75,7 +75,7 @@ def test_batches():
     assert masses.shape == (len(where), 1) and masses.dtype == positions.dtype == target.dtype == np.float32
     assert np.array_equal(positions, made.positions[where].astype(np.float32))
     assert np.array_equal(target, made.about_points[where].astype(np.float32))
-    assert np.array_equal(edges, neighbours.complete(made.sizes[chosen].tolist()).numpy())
+    assert np.array_equal(edges, graphs.complete_graph(made.sizes[chosen].tolist()).numpy())
     assert made.batch(np.array([], dtype=np.int64))[0].shape == (0, 1)
 
 
@@ -90,7 +90,7 @@ def test_fit_takes_them():
     made = data.rigid_bodies(8, (1, 4), seed=0)
     group = groups.O3()
     torch.manual_seed(0)
-    net = models.TensorFieldNetwork(group.rep("0e"), group.rep("0e+2e"), [], 2, lambda: radial.Gaussians(4, 3.0))
+    net = models.TensorFieldNetwork(group.rep("0e"), group.rep("0e+2e"), [], 2, lambda: kernels.Gaussians(4, 3.0))
     history = training.fit(net, _squared, made, epochs=12, batch_size=4, lr=0.03, progress=False)
     assert history.loss[-1] < 0.5 * history.loss[0]
 

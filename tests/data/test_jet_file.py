@@ -11,7 +11,7 @@ import pytest
 from make_jets import Jet
 
 from eqlib import data
-from eqlib.data.jets import FILE, SHA256, read
+from eqlib.data.top_jets import FILE, SHA256, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

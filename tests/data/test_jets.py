@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from eqlib import data, groups, training
-from eqlib.data.jets import FILE, SHA256
+from eqlib.data.top_jets import FILE, SHA256
 
 PARTS = {"train": 6000, "valid": 1000, "test": 3000}
 

@@ -10,7 +10,7 @@ import pytest
 
 from eqlib import data
 
-module = importlib.import_module("eqlib.data.mnist")  # `data.mnist` itself is the function
+module = importlib.import_module("eqlib.data.mnist_idx")  # `data.mnist` itself is the function
 NAMES = module.FILES
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from eqlib import data
-from eqlib.data.subjettiness import rapidity_and_phi
+from eqlib.data.nsubjettiness import rapidity_and_phi
 
 
 @pytest.fixture(scope="module")

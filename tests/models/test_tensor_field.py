@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, models, neighbours, radial, testing
+from eqlib import graphs, groups, kernels, models, testing
 
 CASES = [
     (groups.Dihedral(4), "2x0e+0o+2x1+2e", 2),
@@ -24,7 +24,7 @@ every_case = pytest.mark.parametrize(("group", "text", "degree"), CASES, ids=[c[
 def network(group, text, degree, layers=2, mu=1.0):
     scalars = group.rep([(2, group.trivial)])
     return models.TensorFieldNetwork(
-        scalars, group.rep(text), [text] * layers, degree, lambda: radial.Logarithmic(3, 1.0, 3.0), mu, neighbours=4.0
+        scalars, group.rep(text), [text] * layers, degree, lambda: kernels.Logarithmic(3, 1.0, 3.0), mu, neighbours=4.0
     )
 
 
@@ -38,7 +38,7 @@ class Bodies(torch.nn.Module):
     def forward(self, x, positions):
         bodies = x.numel() // x.shape[-1] // 4
         more = (torch.arange(bodies).repeat_interleave(4), bodies) if self.pooled else ()
-        y = self.net(x.flatten(0, -2), positions.flatten(0, -2), neighbours.complete([4] * bodies), *more)
+        y = self.net(x.flatten(0, -2), positions.flatten(0, -2), graphs.complete_graph([4] * bodies), *more)
         return y.repeat_interleave(4, 0).unflatten(0, x.shape[:-1]) if self.pooled else y.unflatten(0, x.shape[:-1])
 
 
@@ -60,7 +60,7 @@ def test_translations_permutations_and_batches(group, text, degree):
     net = testing.randomised(network(group, text, degree), 0, torch.float64)
     sizes, order = [3, 1, 5], torch.tensor(rng.permutation(9))
     x, positions = torch.tensor(rng.normal(size=(9, 2))), torch.tensor(rng.normal(size=(9, group.vector.dim)))
-    edges, batch = neighbours.complete(sizes), torch.tensor([0] * 3 + [1] + [2] * 5)
+    edges, batch = graphs.complete_graph(sizes), torch.tensor([0] * 3 + [1] + [2] * 5)
     where = torch.empty(9, dtype=torch.int64)
     where[order] = torch.arange(9)
     y, total = net(x, positions, edges), net(x, positions, edges, batch, 3)
@@ -68,7 +68,7 @@ def test_translations_permutations_and_batches(group, text, degree):
     assert torch.allclose(net(x, positions - 7.0, edges), y, atol=1e-11)
     assert torch.allclose(net(x[order], positions[order], where[edges]), y[order], atol=1e-11)
     assert torch.allclose(net(x[order], positions[order], where[edges], batch[order], 3), total, atol=1e-11)
-    alone = net(x[4:], positions[4:], neighbours.complete([5]))
+    alone = net(x[4:], positions[4:], graphs.complete_graph([5]))
     assert torch.allclose(alone, y[4:], atol=1e-11)
     assert torch.allclose(alone.sum(0), total[2], atol=1e-11)
 
@@ -82,7 +82,7 @@ def test_small_bodies_and_gradients(group, text, degree):
     assert torch.equal(empty, torch.zeros(2, net.rep_out.dim))
     assert net(torch.ones(1, 2), torch.ones(1, v), none).isfinite().all()
     positions = torch.ones(3, v, requires_grad=True)
-    y = net(torch.randn(3, 2), positions, neighbours.complete([3]))
+    y = net(torch.randn(3, 2), positions, graphs.complete_graph([3]))
     y.square().sum().backward()
     assert y.isfinite().all() and positions.grad.isfinite().all()
     assert all(p.grad.isfinite().all() for p in net.parameters() if p.grad is not None)
@@ -91,9 +91,9 @@ def test_small_bodies_and_gradients(group, text, degree):
 def test_a_single_layer_is_the_convolution():
     group = groups.O3()
     scalar, out = group.rep("0e"), group.rep("0e+2e")
-    net = models.TensorFieldNetwork(scalar, out, [], 2, lambda: radial.Gaussians(4, 2.0), self_interaction=False)
+    net = models.TensorFieldNetwork(scalar, out, [], 2, lambda: kernels.Gaussians(4, 2.0), self_interaction=False)
     assert sum(p.numel() for p in net.parameters()) == 2 * 4
-    x, positions, edges = torch.randn(5, 1), torch.randn(5, 3), neighbours.complete([5])
+    x, positions, edges = torch.randn(5, 1), torch.randn(5, 3), graphs.complete_graph([5])
     assert torch.equal(net(x, positions, edges), net.convolutions[0](x, positions, edges))
 
 
@@ -104,10 +104,12 @@ def test_size_of_features_is_kept():
     for seed in range(10):
         torch.manual_seed(seed)
         net = models.TensorFieldNetwork(
-            group.rep("8x0e"), group.rep("8x0e+4x1o+2x2e"), ["8x0e+4x1o+2x2e"] * 2, 2, lambda: radial.Gaussians(8, 5.0),
+            group.rep("8x0e"), group.rep("8x0e+4x1o+2x2e"), ["8x0e+4x1o+2x2e"] * 2, 2, lambda: kernels.Gaussians(8, 5.0),
             neighbours=19.0,
         )  # fmt: skip
-        squares.append(net(torch.randn(20, 8), torch.randn(20, 3), neighbours.complete([20])).detach().square().mean())
+        squares.append(
+            net(torch.randn(20, 8), torch.randn(20, 3), graphs.complete_graph([20])).detach().square().mean()
+        )
     assert 0.1 < torch.stack(squares).mean() < 3
 
 
@@ -115,7 +117,7 @@ def test_size_of_features_is_kept():
 def test_compiles_without_a_graph_break():
     torch._dynamo.reset()
     net = network(groups.SO2(), "0+1", 1, layers=1)
-    x, positions, edges = torch.randn(6, 2), torch.randn(6, 2), neighbours.complete([2, 4])
+    x, positions, edges = torch.randn(6, 2), torch.randn(6, 2), graphs.complete_graph([2, 4])
     batch = torch.tensor([0, 0, 1, 1, 1, 1])
     compiled = torch.compile(copy.deepcopy(net), fullgraph=True, backend="aot_eager")
     assert torch.allclose(compiled(x, positions, edges, batch, 2), net(x, positions, edges, batch, 2), atol=1e-5)
@@ -124,14 +126,14 @@ def test_compiles_without_a_graph_break():
 def test_wrong_input_is_refused():
     group = groups.O3()
     scalar = group.rep("0e")
-    inputs = torch.zeros(2, 1), torch.zeros(2, 3), neighbours.complete([2])
+    inputs = torch.zeros(2, 1), torch.zeros(2, 3), graphs.complete_graph([2])
     with pytest.raises(
         ValueError, match="hidden must be a list of reps, one for each layer between, got the string '0e'"
     ):
-        models.TensorFieldNetwork(scalar, scalar, "0e", 1, lambda: radial.Gaussians(2, 1.0))
+        models.TensorFieldNetwork(scalar, scalar, "0e", 1, lambda: kernels.Gaussians(2, 1.0))
     with pytest.raises(ValueError, match="got rep_in of O3, rep_out of O2"):
-        models.TensorFieldNetwork(scalar, groups.O2().rep("0e"), [], 1, lambda: radial.Gaussians(2, 1.0))
-    net = models.TensorFieldNetwork(scalar, scalar, [], 1, lambda: radial.Gaussians(2, 1.0))
+        models.TensorFieldNetwork(scalar, groups.O2().rep("0e"), [], 1, lambda: kernels.Gaussians(2, 1.0))
+    net = models.TensorFieldNetwork(scalar, scalar, [], 1, lambda: kernels.Gaussians(2, 1.0))
     with pytest.raises(ValueError, match="batch and bodies are given together or not at all, got bodies=2"):
         net(*inputs, bodies=2)
     with pytest.raises(ValueError, match=r"batch must be int64 of shape \(2,\), got torch.int64 \(3,\)"):
@@ -143,7 +145,7 @@ def test_wrong_input_is_refused():
 def test_rivals_have_the_symmetries_they_promise():
     """PairMLP: translations and renaming, no turns. CoordinateMLP: translations where asked for, no renaming, no turns."""
     rng = np.random.default_rng(0)
-    x, positions, edges = torch.rand(6, 1), torch.tensor(rng.normal(size=(6, 3))).float(), neighbours.complete([3, 3])
+    x, positions, edges = torch.rand(6, 1), torch.tensor(rng.normal(size=(6, 3))).float(), graphs.complete_graph([3, 3])
     turn = torch.tensor(groups.O3().matrix(groups.O3().sample(1, seed=1))[0]).float()
     pairs = models.PairMLP(6, [5])
     renamed = torch.tensor([2, 0, 1, 3, 4, 5])

@@ -1,0 +1,5 @@
+"""Edges between points: who is whose neighbour."""
+
+from eqlib.graphs.neighbours import complete_graph, nearest_graph, radius_graph
+
+__all__ = ["complete_graph", "nearest_graph", "radius_graph"]

@@ -1,0 +1,165 @@
+"""Radial functions: modules of q = r.r, (...,) -> (..., number), for kernels on points.
+
+They take q and not a length, because q is what a group's metric gives: for Minkowski's it has either sign. Values and
+gradients are finite at q = 0; a basis with a cut-off is exactly 0 beyond it, and smooth there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import pi
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqlib.constants import Constants
+
+
+def envelope(q: Tensor, cutoff: float, power: int = 6) -> Tensor:
+    """A polynomial in the length d = |q|^(1/2) that falls from 1 at 0 to exactly 0 at the cut-off and beyond, q's shape.
+
+    u = 1 - (p+1)(p+2)/2 t^p + p(p+2) t^(p+1) - p(p+1)/2 t^(p+2) with t = d / cutoff; value, slope and curvature vanish at
+    t = 1. Gasteiger, Gross and Guennemann, Directional message passing for molecular graphs (2020).
+    """
+    t = (q.abs() / cutoff**2).clamp(max=1)  # squared
+    p, half = power, power / 2
+    return 1 - (p + 1) * (p + 2) / 2 * t**half + p * (p + 2) * t ** (half + 0.5) - p * (p + 1) / 2 * t ** (half + 1)
+
+
+def sinc(z: Tensor) -> Tensor:
+    """sin(z^(1/2)) / z^(1/2) for z >= 0, with every derivative finite at 0."""
+    small = z < 0.01
+    root = torch.where(small, 1.0, z).sqrt()
+    # Taylor's series: its first term left out is below 1e-17 where it is used.
+    series = 1 - z / 6 * (1 - z / 20 * (1 - z / 42 * (1 - z / 72)))
+    return torch.where(small, series, root.sin() / root)
+
+
+class Bessel(Constants):
+    """sin(n pi d / cutoff) / d for n = 1 ... number, times `envelope`; d = |q|^(1/2), in the data's unit of length.
+
+    Scaled to a mean square of 1 over the points of a ball whose radius is the cut-off, before the envelope.
+    Gasteiger, Gross and Guennemann (2020).
+
+    Attributes:
+        number: how many functions.
+    """
+
+    squares: Tensor
+    factors: Tensor
+
+    def __init__(self, number: int, cutoff: float) -> None:
+        super().__init__()
+        self.number, self.cutoff = _positive("number", number), _length("cutoff", cutoff)
+        n = np.arange(1, number + 1, dtype=np.float64)
+        self.constant("squares", (n * pi / cutoff) ** 2)
+        self.constant("factors", np.sqrt(2 / 3) * n * pi)
+
+    def forward(self, q: Tensor) -> Tensor:
+        inside = q.abs().clamp(max=self.cutoff**2)[..., None]
+        return sinc(inside * self.squares) * self.factors * envelope(q, self.cutoff)[..., None]
+
+
+class Gaussians(Constants):
+    """Gaussians of d = |q|^(1/2), as wide as they are apart, from 0 to the cut-off, times `envelope`.
+
+    Scaled to a mean square of 1 on average, before the envelope. d is (|q| + (width / 100)^2)^(1/2), which is rounded off at
+    0: the length itself has no gradient there.
+
+    Attributes:
+        number: how many functions.
+    """
+
+    centres: Tensor
+
+    def __init__(self, number: int, cutoff: float) -> None:
+        super().__init__()
+        self.number, self.cutoff = _positive("number", number), _length("cutoff", cutoff)
+        self.width = cutoff / max(1, number - 1)
+        self.constant("centres", np.arange(number, dtype=np.float64) * self.width)
+        self._factor = (number / pi**0.5) ** 0.5  # the squares of Gaussians one width apart add up to pi^(1/2)
+
+    def forward(self, q: Tensor) -> Tensor:
+        d = (q.abs().clamp(max=self.cutoff**2) + (0.01 * self.width) ** 2).sqrt()[..., None]
+        bumps = torch.exp(-0.5 * ((d - self.centres) / self.width) ** 2)
+        return bumps * (envelope(q, self.cutoff)[..., None] * self._factor)
+
+
+class Logarithmic(Constants):
+    """Bumps in asinh(q / mu^2) for q of any sign and size, such as Minkowski squares; there is no cut-off.
+
+    asinh(q / mu^2) is linear near 0 and sign(q) log(2 |q| / mu^2) far from it. The bumps are evenly spaced there between
+    -largest and largest and each is divided by their sum, so that beyond the ends the outermost alone is left. Scaled so
+    that their squares add up to about `number`.
+
+    Args:
+        number: how many functions, at least 2.
+        mu: scale of q^(1/2) below which q is treated linearly, in the data's unit (GeV for momenta).
+        largest: the |q|^(1/2) that the outermost bumps stand at, same unit.
+    """
+
+    centres: Tensor
+
+    def __init__(self, number: int, mu: float, largest: float) -> None:
+        super().__init__()
+        if _positive("number", number) < 2:
+            raise ValueError(f"number must be at least 2, one bump for each sign of q, got {number}")
+        self.number, self.mu, self.largest = number, _length("mu", mu), _length("largest", largest)
+        end = float(np.arcsinh((largest / mu) ** 2))
+        self.width = 2 * end / (number - 1)
+        self.constant("centres", np.linspace(-end, end, number))
+
+    def forward(self, q: Tensor) -> Tensor:
+        t = torch.asinh(q / self.mu**2)[..., None]
+        # The squares of bumps one width apart add up to 1 / (2 pi^(1/2)).
+        factor = (2 * pi**0.5 * self.number) ** 0.5
+        return torch.softmax(-0.5 * ((t - self.centres) / self.width) ** 2, dim=-1) * factor
+
+
+class RadialMLP(torch.nn.Module):
+    """A learnt radial network on top of a basis, or of q itself: linear, SiLU, ..., linear.
+
+    On top of a basis it has no biases, so that it is 0 wherever the basis is, beyond a cut-off above all. Initial weights
+    keep a mean square of about 1. Thomas et al., Tensor field networks (2018), learn such a network for each filter.
+
+    Args:
+        basis: a module of q with `.number`; None: the network sees q / scale and has biases.
+        hidden: width, or widths, of the hidden layers.
+        number: how many functions.
+        scale: unit of q where there is no basis.
+    """
+
+    def __init__(
+        self, basis: torch.nn.Module | None, hidden: int | Sequence[int], number: int, scale: float = 1.0
+    ) -> None:
+        super().__init__()
+        if basis is not None and not isinstance(getattr(basis, "number", None), int):
+            raise ValueError(f"basis must be None or a module with an integer .number, got {type(basis).__name__}")
+        self.basis, self.number, self.scale = basis, _positive("number", number), _length("scale", scale)
+        widths = [hidden] if isinstance(hidden, int) else list(hidden)
+        sizes = [1 if basis is None else int(basis.number), *(_positive("hidden", w) for w in widths), number]  # type: ignore[arg-type]
+        layers: list[torch.nn.Module] = []
+        for i, (before, after) in enumerate(pairwise(sizes)):
+            layer = torch.nn.Linear(before, after, bias=basis is None)
+            with torch.no_grad():
+                # SiLU of a normal variable has a mean square of 0.356.
+                layer.weight.normal_(std=(before * (0.356 if i else 1.0)) ** -0.5)
+            layers += [torch.nn.SiLU(), layer] if i else [layer]
+        self.layers = torch.nn.Sequential(*layers)
+
+    def forward(self, q: Tensor) -> Tensor:
+        return self.layers(q[..., None] / self.scale if self.basis is None else self.basis(q))
+
+
+def _positive(name: str, value: int) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return value
+
+
+def _length(name: str, value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return float(value)

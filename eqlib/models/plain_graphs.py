@@ -1,0 +1,34 @@
+"""The baseline on graphs: a dense network on the flat adjacency, which knows no permutations."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eqlib.data import rename_nodes
+from eqlib.models.plain_points import perceptron
+
+
+class DenseGraphs(torch.nn.Module):
+    """A network on flat graphs: the entries of the adjacency above the diagonal, then x -> (n,).
+
+    `sort` first puts the nodes of each graph in the order of x, then of their number of neighbours, then of their neighbours'
+    numbers: an attempt at a canonical order, which leaves ties as they come.
+    """
+
+    def __init__(self, hidden: list[int], sort: bool = False, nodes: int = 8) -> None:
+        super().__init__()
+        self.sort, self.nodes = sort, nodes
+        self.layers = perceptron([nodes * (nodes + 1) // 2, *hidden, 1])
+        self.register_buffer("upper", torch.triu_indices(nodes, nodes, 1), persistent=False)
+
+    upper: Tensor
+
+    def forward(self, adjacency: Tensor, x: Tensor) -> Tensor:
+        """adjacency (n, nodes, nodes), x (n, nodes, 1) -> (n, 1)."""
+        if self.sort:
+            degree = adjacency.sum(-1)
+            beyond = (adjacency @ degree[..., None])[..., 0]
+            key = (x[..., 0] * self.nodes + degree) * self.nodes**2 + beyond
+            adjacency, x = rename_nodes(adjacency, x, key.argsort(dim=-1, stable=True))
+        return self.layers(torch.cat([adjacency[:, self.upper[0], self.upper[1]], x[..., 0]], dim=-1))

@@ -1,0 +1,30 @@
+"""What no element of the group changes: scalars and squares."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eqlib.groups import Rep
+from eqlib.nn.blocks import Blockwise, check_axis, forms, split
+
+
+class Invariants(Blockwise):
+    """The invariants of each copy: a scalar itself, else v.v for every symmetric form in Hom(a (x) a, 1).
+
+    `rep_out` is that many trivial copies.
+    """
+
+    def __init__(self, rep: Rep, axis: int = -1) -> None:
+        super().__init__(rep, axis)
+        self.dim = sum(mul * len(forms(a)) for mul, a in rep.blocks)
+        self.rep_out = rep.group.rep([(self.dim, rep.group.trivial)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_axis("x", x, self.rep, self.axis)
+        axis = self.axis % x.ndim
+        out = [
+            (block if self._trivial[i] else self._squares(i, block, axis + 1)).flatten(axis, axis + 1)
+            for i, block in enumerate(split(x, self.rep, axis))
+        ]
+        return torch.cat(out, dim=axis)

@@ -1,0 +1,70 @@
+"""Over pixels and over the group: pooling, and a mask for images without corners."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqlib.constants import Constants
+from eqlib.groups import Rep
+from eqlib.kernels.grid_basis import offsets
+from eqlib.nn.fourier import Sampled
+
+
+class CircularMask(Constants):
+    """Multiplies images or volumes by a disc (ball) that fades to 0 within `edge` pixels of the border, along half a cosine.
+
+    Zero padding makes a square of the world, which no turn but a quarter respects; behind the mask there is nothing to cut.
+
+    Args:
+        size: pixels along each side.
+        edge: pixels from 1 to 0; 0 cuts sharply, at radius size / 2.
+        dimensions: 2 for images, 3 for volumes.
+    """
+
+    mask: Tensor
+
+    def __init__(self, size: int, edge: float = 3.0, dimensions: int = 2) -> None:
+        super().__init__()
+        if not isinstance(size, int) or size < 1 or not 0 <= edge <= size / 2 or dimensions not in (2, 3):
+            raise ValueError(
+                f"size, edge, dimensions: got {size!r}, {edge!r}, {dimensions!r}; expected pixels, at most half of them, 2 or 3"
+            )
+        inside = size / 2 - np.linalg.norm(offsets(size, dimensions), axis=-1)
+        ramp = np.clip(inside / edge, 0, 1) if edge else (inside >= 0).astype(float)
+        self.size = size
+        self.constant("mask", (1 - np.cos(np.pi * ramp)) / 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.mask.shape:
+            raise ValueError(f"x: got {tuple(x.shape)}, expected pixels {tuple(self.mask.shape)} behind two axes")
+        return x * self.mask
+
+
+class GridPool(torch.nn.Module):
+    """Mean over windows with stride 2, placed so that quarter turns and flips commute with it, for odd and even sizes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis in range(2, x.ndim):
+            if x.shape[axis] % 2 != x.shape[2] % 2:
+                raise ValueError(f"x must have all sizes even or all odd, got {tuple(x.shape)}")
+        odd = x.shape[2] % 2
+        pool = torch.nn.functional.avg_pool2d if x.ndim == 4 else torch.nn.functional.avg_pool3d
+        return pool(x, 2 + odd, stride=2, padding=odd, count_include_pad=False)
+
+
+class GroupPool(Sampled):
+    """The largest value of each channel over the group: `rep_out` is one trivial copy for each channel.
+
+    Exactly invariant where the samples are the whole group, as for finite ones.
+    """
+
+    def __init__(self, rep: Rep, samples: int | None = None, axis: int = -1) -> None:
+        super().__init__(rep, samples, axis)
+        self.rep_out = rep.group.rep([(self.channels, rep.group.trivial)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        axis = self.axis % x.ndim
+        most = self.values(x).amax(axis + 1)
+        return most.view(*x.shape[:axis], self.channels, *x.shape[axis + 1 :])

@@ -1,0 +1,78 @@
+"""Is it equivariant? One number, for any map between reps."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqlib.groups import Rep
+
+
+def equivariance_error(
+    f: Callable[..., Tensor],
+    rep_in: Rep | Sequence[Rep],
+    rep_out: Rep,
+    samples: int = 8,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    scale: float = 1.0,
+) -> float:
+    """The largest |f(g x) - g f(x)| / |g f(x)| over random g and x.
+
+    f maps tensors (samples, 4, rep.dim), one for each rep of `rep_in`, to (samples, 4, rep_out.dim), each row on its own. A
+    module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew. `scale` bounds boosts' rapidity.
+
+    Raises ValueError for an f that is zero or does not vary: it would pass everything.
+    """
+    reps = [rep_in] if isinstance(rep_in, Rep) else list(rep_in)
+    f = randomised(f, seed, dtype)
+    g = rep_out.group.sample(samples, seed=seed, scale=scale)
+    rng = np.random.default_rng(seed + 1)
+    x = [torch.tensor(rng.normal(size=(samples, 4, rep.dim))) for rep in reps]
+    moved = [torch.einsum("nij,nbj->nbi", torch.tensor(rep(g)), v) for rep, v in zip(reps, x, strict=True)]
+    with torch.no_grad():
+        plain, after = f(*(v.to(dtype) for v in x)), f(*(v.to(dtype) for v in moved))
+    if plain.shape != (samples, 4, rep_out.dim):
+        raise ValueError(f"f gives {tuple(plain.shape)}, rep_out {rep_out!r} expects {(samples, 4, rep_out.dim)}")
+    before = torch.einsum("nij,nbj->nbi", torch.tensor(rep_out(g)), plain.double())
+    return relative_error(plain.double(), before, after.double())
+
+
+def assert_equivariant(
+    f: Callable[..., Tensor], rep_in: Rep | Sequence[Rep], rep_out: Rep, tolerance: float = 1e-10, **options: object
+) -> None:
+    """AssertionError with the number where `equivariance_error` is above `tolerance`."""
+    error = equivariance_error(f, rep_in, rep_out, **options)  # type: ignore[arg-type]
+    if not error <= tolerance:
+        raise AssertionError(f"not equivariant: error {error:.2e} is above {tolerance:.0e}")
+
+
+def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: float = 0.3) -> Callable[..., Tensor]:
+    """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is.
+
+    A parameter keeps its scale, but gets `least` where that is larger, and 0.3 where it was zero.
+    """
+    if not isinstance(f, torch.nn.Module):
+        return f
+    f = copy.deepcopy(f).to(dtype)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in f.parameters():
+            spread = (max(float(p.square().mean().sqrt()), least) or 0.3) if p.numel() else 1.0
+            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * spread)
+    return f
+
+
+def relative_error(plain: Tensor, before: Tensor, after: Tensor, mean: bool = False) -> float:
+    if not plain.isfinite().all() or not after.isfinite().all():
+        raise ValueError("f gives NaN or infinite values")
+    if float(plain.abs().max()) == 0.0:
+        raise ValueError("f is zero on random input: it passes every test and shows nothing")
+    if len(plain) > 1 and float((plain - plain[:1]).abs().max()) == 0.0:
+        raise ValueError("f does not vary with its input: it passes every test and shows nothing")
+    error = (after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1).clamp_min(1e-300)
+    return float(error.mean() if mean else error.max())

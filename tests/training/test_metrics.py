@@ -1,0 +1,64 @@
+"""Intervals that cover, areas that agree with scikit-learn, rejections that are not claimed from a handful of events."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from eqlib import training
+
+
+def sample(n=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=n)
+    return np.round(rng.normal(size=n) + labels, 1), labels  # rounded: many ties
+
+
+def test_bootstrap_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for trial in range(300):
+        _, low, high = training.bootstrap(rng.random(200) < 0.9, resamples=300, seed=trial)
+        hits += low <= 0.9 <= high
+    assert 0.90 < hits / 300 < 0.99
+    mean, low, high = training.bootstrap(np.r_[np.ones(2790), np.zeros(210)])
+    assert mean == pytest.approx(0.93)
+    assert high - mean == pytest.approx(1.96 * np.sqrt(0.93 * 0.07 / 3000), rel=0.1)
+    assert training.bootstrap([0.5]) == (0.5, 0.5, 0.5)
+
+
+def test_roc_and_area_equal_scikit_learn():
+    x, y = sample()
+    assert training.auc(x, y) == pytest.approx(roc_auc_score(y, x), abs=1e-12)
+    background, signal, _ = roc_curve(y, x, drop_intermediate=False)
+    ours = training.roc(x, y)
+    assert np.allclose(ours[0], signal)
+    assert np.allclose(ours[1], background)
+    assert training.auc(y, y) == 1.0
+    assert training.auc(-y, y) == 0.0
+    assert training.auc(np.zeros(len(y)), y) == 0.5
+
+
+def test_rejection_needs_survivors():
+    y = np.r_[np.ones(1000, dtype=int), np.zeros(1000, dtype=int)]
+    x = np.r_[np.linspace(0, 1, 1000), np.linspace(-1, 0.2, 1000)]
+    # Half of the signal lies above 0.5, no background: nothing can be said. At 90 % the cut is 0.1.
+    assert training.rejection(x, y, 0.5) is None
+    assert training.rejection(x, y, 0.8) is None
+    assert training.rejection(x, y, 0.9) is None  # 83 survive
+    assert training.rejection(x, y, 0.95) == pytest.approx(1000 / 125, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: training.bootstrap([]), "values must be a row of finite numbers"),
+        (lambda: training.bootstrap([1.0], level=1.0), "level must lie between 0 and 1, got 1.0"),
+        (lambda: training.roc([0.1, np.nan], [0, 1]), "finite, got (2,)"),
+        (lambda: training.roc([0.1, 0.2], [1, 1]), "labels must hold both 0 and 1"),
+        (lambda: training.rejection([0.1, 0.2], [1, 0], 0.0), "efficiency must lie in (0, 1], got 0.0"),
+    ],
+)
+def test_refused_with_the_reason(call, message):
+    with pytest.raises(ValueError) as caught:  # the message is looked at whole
+        call()
+    assert message in str(caught.value)
