@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from eqlib import groups, nn, testing
+from eqlib.products import sparse
 
 E8 = "(0,0,0,0,0,0,0,1)"
 CASES = [
