@@ -21,18 +21,17 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import runlog
 
-RESULTS = Path(__file__).parent / "results" / "clebsch_gordan.json"
+from eqlib import files
+from eqlib.training import runs
+
+RESULTS = files.results("clebsch_gordan.json")
 Table = Iterator[tuple[Any, Any, Any, Callable[[], Any]]]  # three irreps, and what makes their tensor
 
 
@@ -150,12 +149,7 @@ def here(case: str, library: str) -> dict[str, Any]:
 
 def run(case: str, library: str, seed: int) -> dict[str, Any]:
     """One line of the log, from a fresh process. Nothing is drawn: `seed` only numbers the repetitions."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    command = [sys.executable, __file__, "--here", case, library]
-    done = subprocess.run(command, env=os.environ | dict.fromkeys(names, "1"), capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{case} with {library} failed: {done.stderr.strip()[-500:]}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    (found,) = runs.elsewhere(sys.executable, __file__, [case, library])
     line = {"command": f'python benchmarks/clebsch_gordan.py --case "{case}"', "case": case, "library": library}
     return line | {"seed": seed} | found | {"threads": 1}
 
@@ -163,27 +157,15 @@ def run(case: str, library: str, seed: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--again", choices=CASES, help="run one case again and print it beside the log")
-    parser.add_argument("--here", nargs=2, metavar=("CASE", "LIBRARY"), help="run in this process, print JSON")
+    parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
+    parser.add_argument("--here", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
         print(json.dumps(here(*args.here)))
         return
-    commit = runlog.commit()
-    known = {(r["case"], r["library"], r["seed"]): r for r in runlog.lines(RESULTS)}
-    for case in args.case if args.again is None else [args.again]:
-        libraries = CASES[case][2]
-        for seed in (0, 1, 2):
-            for library in libraries:  # side by side, so that a busy moment of the machine is nobody's
-                old = known.get((case, library, seed))
-                if old is not None and args.again is None:
-                    continue
-                new = run(case, library, seed)
-                before = f" (log: {old['seconds']} s)" if old else ""
-                print(f"{case:10s} {library:7s} {new['triples']:5d} triples in {new['seconds']:8.3f} s{before}, residual "
-                      f"{new['residual']:.1e}", flush=True)  # fmt: skip
-                if args.again is None:
-                    runlog.add(RESULTS, new | {"commit": commit})
+    # Libraries side by side, so that a busy moment of the machine is nobody's.
+    points = [{"case": c, "library": lib, "seed": seed} for c in args.case for seed in (0, 1, 2) for lib in CASES[c][2]]
+    runs.fill(RESULTS, points, run, "seconds", args.again)
 
 
 if __name__ == "__main__":

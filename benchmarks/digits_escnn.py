@@ -6,7 +6,7 @@ FOLDER holds MNIST's idx files. The networks have the form of escnn's own MNIST 
 ReLU, the largest value over the group; SO2: functions up to frequency 3, FourierELU on 16 samples, an invariant map), a sixth to
 a twelfth as wide, but the last layer, whose invariants are all that the head sees, half as wide: about 40 thousand parameters.
 (All layers a seventh as wide, C8 had 9 invariants in the end and was wrong on 1.71 % of the test, augmented, after 14 epochs.)
-Same images, same turns, same optimizer, batch and schedule as `eqlib.train.digits`; the number of epochs is what 19 minutes of
+Same images, same turns, same optimizer, batch and schedule as `eqlib.tasks.digits`; the number of epochs is what 19 minutes of
 processor time on one thread allow, from the time of the first 30 steps. Nothing else is tuned, for they are not ours. One seed.
 """
 
@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import runlog
 import torch
 
-from eqlib import data, train, training
+from eqlib import data, files, training
+from eqlib.data.augment import turn_images
+from eqlib.tasks import digits
 
-RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"
+RESULTS = files.results("rotated_mnist.json")
 NAMES = ("C8", "SO2", "C8-augmented", "SO2-augmented")
 WIDTHS = {"C8": (4, 6, 6, 8, 8, 32), "SO2": (4, 6, 6, 10, 10, 32)}  # the example's: 24, 48, 48, 96, 96, 64
 MINUTES, BATCH, LR, STEPS = 19.0, 16, 1e-2, 30
@@ -70,51 +71,36 @@ class Rival(torch.nn.Module):
         return self.head(y.mean((-2, -1)))
 
 
-def fit(net: torch.nn.Module, split: data.Split, augmented: bool, epochs: int, checkpoint: Path | None) -> None:
-    """The training of `eqlib.train.digits`."""
-    training.fit(
-        net,
-        training.cross_entropy,
-        split,
-        epochs=epochs,
-        batch_size=BATCH,
-        lr=LR,
-        **train.RECIPE,
-        augment=train.turn if augmented else None,
-        seed=0,
-        checkpoint=checkpoint,
-        progress=False,
-    )
+def fit(net: torch.nn.Module, split: data.Split, augmented: bool, epochs: int, seed: int, checkpoint: Path | None) -> training.History:
+    """The training of `eqlib.tasks.digits`."""
+    augment = turn_images if augmented else None
+    recipe = training.Recipe(epochs=epochs, batch_size=BATCH, lr=LR, augment=augment, **digits.RECIPE)
+    return training.fit(net, training.cross_entropy, split, recipe, seed=seed, checkpoint=checkpoint, progress=False)
 
 
-def run(name: str, folder: Path, minutes: float) -> dict[str, Any]:
+def run(folder: Path, minutes: float, model: str, images: int, seed: int) -> dict[str, Any]:
     """One line of the log. A run that is cut off goes on from its checkpoint."""
+    name = model.removeprefix("escnn-")
     group, augmented = name.split("-")[0], name.endswith("-augmented")
-    splits = data.rotated_mnist(folder, train=12_000, seed=0)
-    start = time.perf_counter()
+    splits = data.rotated_mnist(folder, train=images, seed=seed)
     first = slice(0, BATCH * STEPS)
     few = data.Split(*(part[first] for part in (splits.train.images, splits.train.labels, splits.train.angles)), "")
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     trial = Rival(group)
-    fit(trial, few, augmented, 1, None)  # the first epoch makes what is made once
-    begin = time.process_time()
-    fit(trial, few, augmented, 1, None)
-    step = (time.process_time() - begin) / STEPS
-    steps = -(-len(splits.train) // BATCH)
-    epochs = max(1, round(60 * minutes / (step * steps)))
-    torch.manual_seed(0)
+    fit(trial, few, augmented, 1, seed, None)  # the first epoch makes what is made once
+    step = fit(trial, few, augmented, 1, seed, None).total_cpu_seconds / STEPS
+    epochs = max(1, round(60 * minutes / (step * -(-images // BATCH))))
+    torch.manual_seed(seed)
     net = Rival(group)
-    begin = time.process_time()
     checkpoint = Path(tempfile.gettempdir()) / f"escnn-{name}-{minutes:g}.pt"
-    fit(net, splits.train, augmented, epochs, checkpoint)
-    cpu = time.process_time() - begin
+    history = fit(net, splits.train, augmented, epochs, seed, checkpoint)
     checkpoint.unlink()
-    wrong = train.wrong_labels(net, splits.test)
+    wrong = digits.wrong_labels(net, splits.test)
     return {
         "command": f"python benchmarks/digits_escnn.py FOLDER --only {name}",
-        "model": f"escnn-{name}",
-        "images": len(splits.train),
-        "seed": 0,
+        "model": model,
+        "images": images,
+        "seed": seed,
         "epochs": epochs,
         "batch_size": BATCH,
         "lr": LR,
@@ -122,11 +108,10 @@ def run(name: str, folder: Path, minutes: float) -> dict[str, Any]:
         "test": splits.test.source,
         "test_images": len(splits.test),
         "test_accuracy": 1 - len(wrong) / len(splits.test),
-        "seconds": round(time.perf_counter() - start, 1),
-        "cpu_seconds": round(cpu, 1),
+        "seconds": round(history.total_seconds, 1),
+        "cpu_seconds": round(history.total_cpu_seconds, 1),
         "wrong": " ".join(map(str, wrong)),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        **training.runs.stamp(),
     }
 
 
@@ -136,16 +121,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES))
     parser.add_argument("--minutes", type=float, default=MINUTES, help="another number is printed and not logged")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    commit = runlog.commit()
-    known = {r["model"] for r in runlog.lines(RESULTS)}
-    for name in args.only:
-        if f"escnn-{name}" in known:
-            continue
-        new = run(name, args.folder, args.minutes)
-        print(f"{name:14s} {100 * (1 - new['test_accuracy']):.2f} % in {new['cpu_seconds']} s: {new}", flush=True)
-        if args.minutes == MINUTES:
-            runlog.add(RESULTS, new | {"commit": commit})
+    points = [{"model": f"escnn-{name}", "images": 12_000, "seed": 0} for name in args.only]
+    again = args.minutes != MINUTES
+    training.runs.fill(RESULTS, points, partial(run, args.folder, args.minutes), "test_accuracy", again)
 
 
 if __name__ == "__main__":

@@ -10,50 +10,37 @@ each), and the two labels are compared. A quarter turn maps pixels to pixels; th
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
+from typing import Any
 
-import digits
-import runlog
-import torch
+import digits as benchmark
 
-from eqlib import train
+from eqlib import files, training
+from eqlib.tasks import digits
 
-RESULTS = Path(__file__).parent / "results" / "digits_turned.json"
-IMAGES, SIZE = 1000, 21
-NETWORKS = [name for name, steps in digits.STEPS.items() if steps]
+RESULTS = files.results("digits_turned.json")
+IMAGES = 1000
+NETWORKS = [name for name, steps in benchmark.STEPS.items() if steps]
 ANGLES = (15, 30, 45, 60, 75, 90)
 
 
-def run(model: str, seed: int) -> dict[str, object]:
+def run(model: str, seed: int) -> dict[str, Any]:
     """One line of the log."""
-    net, report = train.digits(model, IMAGES, seed, steps=digits.STEPS[model], size=SIZE, progress=False)
+    net, report = digits.run(model, IMAGES, seed, steps=benchmark.STEPS[model], progress=False)
     assert net is not None
-    changed = {str(angle): train.changed_labels(net, angle, seed, SIZE) for angle in ANGLES}
-    command = f"python benchmarks/digits_turned.py --model {model} --seed {seed}"
-    about = {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    report.pop("wrong", None)
-    return {"command": command, **report, "changed": changed, **about}
+    report.pop("wrong")
+    changed = {str(angle): digits.changed_labels(net, angle, seed) for angle in ANGLES}
+    command = f"python benchmarks/digits_turned.py --models {model} --seeds {seed}"
+    return {"command": command, **report, "changed": changed, **training.runs.stamp()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=NETWORKS, help="this one alone, printed and not logged; with --seed")
-    parser.add_argument("--seed", type=int, choices=digits.SEEDS, default=0)
+    parser.add_argument("--models", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=benchmark.SEEDS)
+    parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.model is not None:
-        print(json.dumps(run(args.model, args.seed)))
-        return
-    commit = runlog.commit()
-    known = {(r["model"], r["seed"]) for r in runlog.lines(RESULTS)}
-    for seed in digits.SEEDS:
-        for model in NETWORKS:
-            if (model, seed) in known:
-                continue
-            new = run(model, seed)
-            print(f"{model:18s} seed {seed}: {new['changed']}", flush=True)
-            runlog.add(RESULTS, new | {"commit": commit})
+    points = [{"model": model, "seed": seed} for seed in args.seeds for model in args.models]
+    training.runs.fill(RESULTS, points, run, "test_accuracy", args.again)
 
 
 if __name__ == "__main__":

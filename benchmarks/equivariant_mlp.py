@@ -2,7 +2,7 @@
 
     python benchmarks/equivariant_mlp.py                             # every run that the log lacks: about an hour on one core
     python benchmarks/equivariant_mlp.py --models ours --sizes 100   # these alone
-    python benchmarks/equivariant_mlp.py --again ours --tasks scattering --sizes 100 --seeds 0   # beside the logged number
+    python benchmarks/equivariant_mlp.py --again --models ours --tasks scattering --sizes 100 --seeds 0   # beside the log
 
 The protocol: 3 layers with 384 channels, Adam at 3e-3, batches of 500, min(900000 / n, 1000) epochs, 1,000 examples to choose
 the epoch by, 5,000 for the test, one data set for all seeds, which draw weights and the order of examples. `error` is the mean
@@ -22,16 +22,16 @@ from pathlib import Path
 
 import emlp_tasks
 import numpy as np
-import runlog
 import torch
 from emlp_tasks import EPOCHS
 from torch import Tensor
 
-from eqlib import groups, models, training
+from eqlib import files, groups, models, training
 from eqlib.groups import Rep
 from eqlib.models.plain_points import perceptron
+from eqlib.training import runs
 
-RESULTS = Path(__file__).parent / "results" / "emlp.json"
+RESULTS = files.results("emlp.json")
 SEEDS = (0, 1, 2)
 MODELS = ("ours", "mlp", "mlp-turned")
 LAYERS, CHANNELS, BATCH, RATE = 3, 384, 500, 3e-3
@@ -149,7 +149,7 @@ def train(
     net = make(model, task)
     adam = torch.optim.Adam(net.parameters(), lr=RATE)
     start = time.process_time()
-    best, kept, chosen = float("inf"), net.state_dict(), 0
+    best, kept, best_epoch = float("inf"), net.state_dict(), 0
     looks: list[float] = []
     for epoch in range(1, (epochs or EPOCHS[size]) + 1):
         for step, rows in enumerate(torch.randperm(size).split(BATCH)):
@@ -163,12 +163,12 @@ def train(
         if epoch % EVERY == 0:
             looks.append(mean_square(net, *data["valid"]))
             if looks[-1] < best:
-                best, chosen, kept = looks[-1], epoch, {k: v.clone() for k, v in net.state_dict().items()}
+                best, best_epoch, kept = looks[-1], epoch, {k: v.clone() for k, v in net.state_dict().items()}
     seconds = time.process_time() - start
     net.load_state_dict(kept)
     return net, {
         "valid": best * unit,
-        "epoch": chosen,
+        "epoch": best_epoch,
         "early": [look * unit for look in looks[:5]],
         "seconds": round(seconds, 1),
     }
@@ -201,26 +201,20 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=emlp_tasks.DRAWS, default=list(emlp_tasks.DRAWS))
     parser.add_argument("--sizes", nargs="+", type=int, choices=EPOCHS, default=list(EPOCHS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
-    parser.add_argument("--again", choices=MODELS, help="run one model again and print it beside the log")
+    parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
+    parser.add_argument("--rival", help="a Python that has the authors' package (emlp_original.py): run that instead")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    commit = runlog.commit()
-    points = [(s, n, t, m) for s in args.seeds for n in args.sizes for t in args.tasks for m in args.models]
-    if args.again is not None:
-        points = [(s, n, t, args.again) for s in args.seeds for n in args.sizes for t in args.tasks]
-    for seed, size, task, model in points:
-        known = {(r["seed"], r["size"], r["task"], r["model"]): r for r in runlog.lines(RESULTS)}
-        old = known.get((seed, size, task, model))
-        if old is not None and args.again is None:
-            continue
-        new = run(model, task, size, seed)
-        before = f" (log: {old['error']:.3g})" if old else ""
-        print(
-            f"{task:10s} n {size:4d} {model:10s} seed {seed}: {new['error']:.3g}{before} in {new['seconds']} s",
-            flush=True,
-        )
-        if args.again is None:
-            runlog.add(RESULTS, new | {"commit": commit})
+    models = args.models if args.rival is None else ["emlp-package"]
+    points = [
+        {"model": model, "task": task, "size": size, "seed": seed}
+        for seed in args.seeds
+        for size in args.sizes
+        for task in args.tasks
+        for model in models
+    ]
+    original = Path(__file__).with_name("emlp_original.py")
+    theirs = lambda model, **point: runs.elsewhere(args.rival, original, point)[0]  # noqa: E731
+    runs.fill(RESULTS, points, run if args.rival is None else theirs, "error", args.again)
 
 
 if __name__ == "__main__":

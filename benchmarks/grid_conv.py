@@ -26,19 +26,18 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import runlog
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "grid_conv.json"
+from eqlib import files
+from eqlib.training import runs
+
+RESULTS = files.results("grid_conv.json")
 SEEDS = (0, 1, 2)
 
 
@@ -221,22 +220,14 @@ def run(names: list[str], seed: int, rival: str | None, seconds: float = 2.0) ->
     libraries = [lib for lib, theirs in LIBRARIES.items() if rival or not theirs]
     jobs = [(timings, libraries)] if timings else []
     jobs += [(["build"], [lib]) for lib, theirs in BUILDS.items() if "build" in names and (rival or not theirs)]
-    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = os.environ | dict.fromkeys(threads, "1") | {"PYTHONPATH": str(ROOT)}
     lines = []
     for cases, job in jobs:
         load = round(os.getloadavg()[0], 1)
-        command = [rival or sys.executable, __file__, "--here", json.dumps([cases, seconds, job])]
         for _ in range(2 if job == ["escnn-disk"] else 1):  # the first fills the cache
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(f"{cases} failed: {done.stderr.strip()[-800:]}")
-        for text in done.stdout.splitlines():
-            if not text.startswith("{"):  # escnn prints as well
-                continue
-            found = json.loads(text)
-            command_line = f'python benchmarks/grid_conv.py --rival PYTHON --case "{found["case"]}"'
-            lines.append({"command": command_line, "seed": seed} | found | {"threads": 1, "load": load})
+            made = runs.elsewhere(rival or sys.executable, __file__, [cases, seconds, job])
+        for found in made:
+            command = f'python benchmarks/grid_conv.py --rival PYTHON --case "{found["case"]}"'
+            lines.append({"command": command, "seed": seed} | found | {"threads": 1, "load": load})
     return lines
 
 
@@ -273,8 +264,8 @@ def main() -> None:
         return
     if args.rival is None and args.again is None:
         parser.error("--rival is needed: the log holds all libraries side by side")
-    commit = runlog.commit()
-    known = {(r["case"], r["library"], r["seed"]): r for r in runlog.lines(RESULTS)}
+    commit = runs.commit(RESULTS.parent)
+    known = {(r["case"], r["library"], r["seed"]): r for r in runs.read(RESULTS)}
     if args.again is not None:
         for line in run([args.again], 0, args.rival):
             print(show(line, known.get((args.again, line["library"], 0))))
@@ -283,7 +274,7 @@ def main() -> None:
         missing = [name for name in args.case if (name, "eqlib", seed) not in known]
         for line in run(missing, seed, args.rival):
             print(show(line, None), flush=True)
-            runlog.add(RESULTS, line | {"commit": commit})
+            runs.add(RESULTS, line | {"commit": commit})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Equivariance of three layers by angle, beside a plain CNN and escnn; writes benchmarks/results/turns.json.
 
     python benchmarks/turns.py --rival rival/bin/python    # every run that the log lacks; benchmarks/grid_conv.py makes `rival`
-    python benchmarks/turns.py --again "O2 gates 5x5"      # one of ours anew, beside the logged numbers
+    python benchmarks/turns.py --again --network "O2 gates 5x5"   # one of ours anew, beside the logged numbers
     python benchmarks/turns.py --plot turns.png            # a picture of the log
 
 Images of 33 x 33 pixels are sums of Gaussians of 3 pixels' deviation, evaluated anew at the turned points, so that no image is
@@ -19,21 +19,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import grid_conv
 import numpy as np
-import runlog
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "turns.json"
+from eqlib import files
+from eqlib.training import runs
+
+RESULTS = files.results("turns.json")
 SEEDS = (0, 1, 2)
 ANGLES, IMAGES = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0), 2
 HIDDEN, OUT = "8x0e+4x0o+8x1+6x2", 8
@@ -138,7 +137,7 @@ def plot(target: str) -> None:
     from eqlib.viz import plot_spread
 
     curves: dict[str, list[list[float]]] = {}
-    for line in runlog.lines(RESULTS):
+    for line in runs.read(RESULTS):
         if "7x7" not in line["network"]:
             curves.setdefault(f"{line['library']}: {line['network']}", []).append(
                 [100 * error for error in line["errors"][1:-1]]
@@ -152,7 +151,7 @@ def main() -> None:
     names = sorted({network for _, network in NETWORKS})
     parser.add_argument("--rival", help="a Python that has escnn; needed for what the log keeps")
     parser.add_argument("--network", nargs="+", choices=names, default=names)
-    parser.add_argument("--again", choices=names, help="run one of ours again and print it beside the log")
+    parser.add_argument("--again", action="store_true", help="run ours again, seed 0, and print them beside the log")
     parser.add_argument("--plot", help="write a picture of the log to this file")
     parser.add_argument("--here", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -164,29 +163,16 @@ def main() -> None:
     if args.plot:
         plot(args.plot)
         return
-    known = {(r["library"], r["network"], r["seed"]): r for r in runlog.lines(RESULTS)}
-    if args.again:
-        library = next(lib for lib, network in NETWORKS if network == args.again)
-        new = run(library, args.again, 0)
-        print(f"{args.again}: {100 * new['mean']:.3f} % (log: {100 * known[library, args.again, 0]['mean']:.3f} %)")
-        return
-    if args.rival is None:
+    points = [
+        {"library": lib, "network": network, "seed": seed}
+        for seed in ((0,) if args.again else SEEDS)
+        for lib, network in NETWORKS
+        if network in args.network and (lib == "eqlib" or not args.again)
+    ]
+    if args.rival is None and not args.again:
         parser.error("--rival is needed: the log holds all libraries side by side")
-    commit = runlog.commit()
-    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = os.environ | dict.fromkeys(threads, "1") | {"PYTHONPATH": str(ROOT)}
-    keys = [(lib, network, seed) for seed in SEEDS for lib, network in NETWORKS if network in args.network]
-    keys = [key for key in keys if key not in known]
-    command = [args.rival, __file__, "--here", json.dumps(keys)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        for text in process.stdout or ():
-            if not text.startswith("{"):  # escnn prints as well
-                continue
-            new = json.loads(text)
-            print(f"{new['library']:6s} {new['network']:20s} seed {new['seed']}: {100 * new['mean']:.3f} %", flush=True)
-            runlog.add(RESULTS, new | {"commit": commit})
-    if process.returncode:
-        raise SystemExit(process.returncode)
+    python = args.rival or sys.executable
+    runs.fill(RESULTS, points, lambda **point: runs.elsewhere(python, __file__, [list(point.values())])[0], "mean", args.again)
 
 
 if __name__ == "__main__":

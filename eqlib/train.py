@@ -1,55 +1,160 @@
-"""`python -m eqlib.train TASK ...`: the command line."""
+"""`python -m eqlib.train TASK --model NAME ...`: the command line of `eqlib.tasks`, and nothing else."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import importlib
+import inspect
 import json
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
 
 import torch
 
-from eqlib import processes, training
-from eqlib.tasks.digits import MODELS, digits
-from eqlib.tasks.jets import TAGGERS, jets
+from eqlib import data, processes, tasks, training
+from eqlib.tasks import task as shape
+
+STOPPED = 130  # the exit status of a program that Ctrl-C ended
+DESCRIPTION = """Train one network of the course, or a baseline it is compared with, and test it.
+
+Without --checkpoint a run keeps one in the cache folder: after a stop, or Ctrl-C, the same command goes on from it."""
+EXAMPLES = """examples:
+  python -m eqlib.train digits --model harmonic --weights harmonic.pt
+  python -m eqlib.train jets --help
+  torchrun --nproc-per-node=2 -m eqlib.train digits --model harmonic
+
+Trained weights give their network back: `training.load("harmonic.pt")` in Python."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m eqlib.train", description="Train one network of the course.")
-    tasks = parser.add_subparsers(dest="task", required=True)
-    for task in ("digits", "jets"):
-        p = tasks.add_parser(task)
-        if task == "jets":
-            p.add_argument("--model", choices=TAGGERS, default="lorentz")
-            p.add_argument("--number", type=int, default=6000, help="of training jets")
-            p.add_argument("--epochs", type=int, default=10)
-        else:
-            p.add_argument("--model", choices=MODELS, default="harmonic")
-            p.add_argument("--data", type=Path, dest="data_folder", help="folder with MNIST's idx files")
-            p.add_argument("--images", type=int, help="for training: 1,000, of MNIST 12,000")
-            p.add_argument("--steps", type=int, help="600, on MNIST 15,000")
-            p.add_argument("--batch-size", type=int, help="32, on MNIST 16")
-            p.add_argument("--lr", type=float, help="at the start: 0.005, on MNIST 0.01")
-            p.add_argument(
-                "--double", action="store_true", help="in float64: several processes then end within 1e-6 of one"
-            )
-        p.add_argument("--seed", type=int, default=0)
-        p.add_argument("--checkpoint", type=Path, help="written during training; a second call goes on from it")
-        p.add_argument("--weights", type=Path, help="where to save the trained weights")
-        p.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.set_num_threads(args.threads)
-    left_out = ("task", "weights", "threads")
-    runs: dict[str, Callable[..., tuple[torch.nn.Module | None, dict[str, Any]]]]
-    runs = {"digits": digits, "jets": jets}
-    net, report = runs[args.task](**{k: v for k, v in vars(args).items() if k not in left_out})
-    if args.weights is not None:
-        if net is None:
-            parser.error("neighbours has no weights to save")
-        training.save_weights(net, args.weights, **{k: v for k, v in report.items() if k != "wrong"})
-    print(json.dumps(report))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line. Ends with one line on stderr, and no traceback, where the input is at fault."""
+    given = vars(_parser().parse_args(arguments))
+    found = module(given.pop("task"))
+    try:
+        run(found, given)
+    except KeyboardInterrupt:
+        place = given.get("checkpoint")
+        print(f"\nstopped: {_how_to_go_on(place)}", file=sys.stderr)
+        raise SystemExit(STOPPED) from None
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        _fail(found, error)
+
+
+def module(name: str) -> ModuleType:
+    """The task of that name."""
+    return importlib.import_module(f"eqlib.tasks.{name}")
+
+
+def run(task: ModuleType, given: dict[str, Any]) -> None:
+    """One run: checks what can be checked before it, trains, writes what was asked for, prints a table."""
+    torch.set_num_threads(given.pop("threads"))
+    weights, file = given.pop("weights", None), given.pop("json", None)
+    for option, path in (("weights", weights), ("json", file), ("checkpoint", given.get("checkpoint"))):
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"{option}: got {str(path)!r}, expected a place in a folder that is there")
+    model = given["model"]
+    learns = task.MODELS[model].make is not None
+    if weights is not None and not learns:
+        raise ValueError(f"weights: got {str(weights)!r}, but the model {model!r} learns nothing and has none to save")
+    own = learns and "checkpoint" not in given
+    if own:
+        given["checkpoint"] = _checkpoint_of(task.TASK, given)
+    if "device" in given:
+        given["device"] = training.device(given["device"])
+    command = shape.command(task.TASK, **given)
+    net, report = task.run(**given)
+    report = {"command": command, **report, **training.runs.stamp()}
+    if weights is not None:
+        training.save_weights(net, weights, **{k: v for k, v in report.items() if k != "wrong"})
+    if processes.rank():
+        return
+    if file is not None:
+        training.runs.write(file, json.dumps(report, indent=1) + "\n")
+    if own and given["checkpoint"] is not None:
+        given["checkpoint"].unlink(missing_ok=True)
+    print(table(report))
+
+
+def table(report: dict[str, Any]) -> str:
+    """A report for people: one line an entry, long lists counted."""
+    rows = []
+    for name, value in report.items():
+        if isinstance(value, float):
+            value = f"{value:.5g}"
+        elif isinstance(value, dict):
+            value = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
+        elif isinstance(value, list):
+            value = f"{len(value)} of them (in --json)"
+        if value != "":
+            rows.append((name.replace("_", " "), str(value)))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m eqlib.train", description=DESCRIPTION, epilog=_models(), formatter_class=raw)
+    parser.set_defaults(threads=1)
+    subparsers = parser.add_subparsers(dest="task", required=True, metavar="TASK", help=", ".join(tasks.TASKS))
+    for name in tasks.TASKS:
+        task = module(name)
+        text = (task.__doc__ or "").strip()
+        p = subparsers.add_parser(name, description=text, epilog=_models(name), formatter_class=raw, allow_abbrev=False)
+        p.add_argument("--model", choices=task.MODELS, default=next(iter(task.MODELS)), metavar="NAME", help="one of the models below (default: %(default)s)")
+        task.arguments(p)
+        add = partial(p.add_argument, default=argparse.SUPPRESS)
+        p.add_argument("--seed", type=int, default=0, help="draws data, initial weights and order (default: 0)")
+        add("--device", choices=("cpu", "cuda", "mps"), help="where to train (default: what is there)")
+        add("--double", action="store_true", help="train in float64: several processes then end within 1e-6 of one")
+        add("--checkpoint", type=Path, metavar="FILE", help="written during training, kept at its end; a second call goes on from it (default: a file in the cache folder, removed at the end)")
+        add("--weights", type=Path, metavar="FILE", help="where to save the trained weights")
+        add("--json", type=Path, metavar="FILE", help="where to save the report, for programs")
+        p.add_argument("--threads", type=int, default=1, help="threads of torch on the CPU (default: 1)")
+    return parser
+
+
+def _models(name: str | None = None) -> str:
+    """The models of one task or of all, what each is, and how long it takes on one core."""
+    lines = []
+    for task in tasks.TASKS if name is None else (name,):
+        found = module(task)
+        title = f"{task}: {(found.__doc__ or '').splitlines()[0]}" if name is None else "models, and how long each takes on one core:"
+        lines += [title, *(f"  {model:22} {m.about} ({m.time})" for model, m in found.MODELS.items()), ""]
+    return "\n".join(lines if name else [*lines, EXAMPLES])
+
+
+def _checkpoint_of(task: str, given: dict[str, Any]) -> Path | None:
+    """Where this very command keeps its checkpoint; None where the cache folder cannot be written."""
+    digest = hashlib.sha256(json.dumps(given, default=str, sort_keys=True).encode()).hexdigest()[:12]
+    folder = data.cache_folder() / "runs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"no checkpoint is kept: {error}", file=sys.stderr)
+        return None
+    return folder / f"{task}-{given['model']}-{digest}.pt"
+
+
+def _how_to_go_on(checkpoint: Path | None) -> str:
+    if checkpoint is None or not checkpoint.exists():
+        return "nothing was kept"
+    return f"the same command goes on from {checkpoint}"
+
+
+def _fail(task: ModuleType, error: Exception) -> NoReturn:
+    """One line on stderr, in terms of the options, and exit status 2."""
+    name, colon, rest = str(error).partition(":")
+    name = getattr(task, "RENAMED", {}).get(name, name)
+    own = {*inspect.signature(task.run).parameters, *inspect.signature(shape.train).parameters, "weights", "json"}
+    text = f"--{'data' if name == 'folder' else name.replace('_', '-')}:{rest}" if colon and name in own else str(error)
+    print(f"python -m eqlib.train {task.TASK}: error: {' '.join(text.split())}", file=sys.stderr)
+    raise SystemExit(2) from (error if os.environ.get("EQLIB_TRACEBACK") else None)
 
 
 if __name__ == "__main__":
