@@ -50,7 +50,7 @@ def test_conda_and_binder_read_one_list_and_it_is_that_of_the_pins():
 
 def test_every_requirement_has_an_exact_pin_that_satisfies_it():
     sections = resolve.sections()
-    assert list(sections) == ["course", "test", "generate"]
+    assert list(sections) == ["course", "test", "docs", "generate"]
     asked = resolve.eqlib_asks_for(PROJECT["optional-dependencies"])
     for target in resolve.TARGETS:
         pins = resolve.choose([*itertools.chain(*sections.values()), *resolve.torch_lines()], target)
@@ -85,7 +85,7 @@ def test_markers_are_those_of_the_target_and_extras_are_followed():
 
 
 def test_bounds_are_bounds_and_extras_are_there():
-    assert set(PROJECT["optional-dependencies"]) == {"course", "test", "bench", "generate"}
+    assert set(PROJECT["optional-dependencies"]) == {"course", "test", "docs", "bench", "generate"}
     assert {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} >= {
         "numpy",
         "scipy",
@@ -162,6 +162,18 @@ def test_pages_link_to_files_that_exist_and_launch_notebooks_that_exist(page):
     linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", read(page))
     for file in linked + re.findall(r"urlpath=lab/tree/([^)\s]+)", read(page)):
         assert (ROOT / file).is_file(), file
+
+
+# docs -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_docs_build_without_a_warning_and_hold_the_reference(tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", ROOT / "docs", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    reference = (tmp_path / "api.html").read_text(encoding="utf-8")
+    for name in ("groups.SO3", "kernels.SteerableKernel", "nn.GridConv", "models.SteerableCNN", "viz.show"):
+        assert f'id="eqlib.{name}"' in reference, name
 
 
 # pages and licences ---------------------------------------------------------------------------------------------------
