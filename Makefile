@@ -17,6 +17,9 @@ WORKERS ?= 2
 FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
 PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-warn-script-location -c constraints.txt
 
+# JupyterLab covers its first page with a question about news. Off, for this environment; binder/postBuild says the same.
+NO_NEWS := jupyter labextension disable --level=sys_prefix --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
+
 # A name on the PATH proves little (a version manager's shims fail, Debian leaves out ensurepip): run it.
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -95,6 +98,7 @@ clean:
 .venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml
 	@echo "Installing eqlib and JupyterLab"
 	@$(PIP) --no-build-isolation -e ".[course]"
+	@$(PY) -m $(NO_NEWS)
 	@touch $@
 
 .venv/test.stamp: .venv/course.stamp

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import check_binder
 import environment
+import jupyterlab.commands
 import links
 import pytest
 import resolve
@@ -23,6 +24,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NO_NEWS = 'jupyter labextension disable --level=sys_prefix --log-level=ERROR "@jupyterlab/apputils-extension:announcements"'
 NOTEBOOKS = sorted(path.name for path in ROOT.glob("notebooks/*.ipynb"))
 
 
@@ -123,7 +125,7 @@ def test_a_repository_that_binder_cannot_read_is_refused_though_repo2docker_is_c
 
 def test_postbuild_stops_at_the_first_error_and_installs_only_the_course():
     lines = [line for line in read("binder/postBuild").splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", "pip install --no-deps -e ."]
+    assert lines == ["set -euo pipefail", "pip install --no-deps -e .", NO_NEWS]
     assert read("binder/postBuild").startswith("#!/bin/bash\n")
 
 
@@ -260,6 +262,14 @@ def test_only_root_is_told_allow_root(tmp_path, user, flagged):
     plan = make("--dry-run", "course", path=tmp_path)
     assert ("--allow-root" in plan) is flagged
     assert "notebooks/00_start_here.ipynb" in plan
+
+
+@needs_make
+def test_the_question_about_news_is_off_and_jupyterlab_still_calls_it_that():
+    assert f".venv/bin/python -m {NO_NEWS}" in make("--dry-run", "--always-make", "course")
+    bundle = Path(jupyterlab.commands.get_app_dir()) / "static"
+    plugin = NO_NEWS.split('"')[1]
+    assert any(plugin in path.read_text(encoding="utf-8") for path in bundle.glob("jlab_core.*.js"))
 
 
 @needs_make
