@@ -24,7 +24,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-NO_NEWS = 'jupyter labextension disable --level=sys_prefix --log-level=ERROR "@jupyterlab/apputils-extension:announcements"'
+NO_NEWS = (
+    'jupyter labextension disable --level=sys_prefix --log-level=ERROR "@jupyterlab/apputils-extension:announcements"'
+)
 NOTEBOOKS = sorted(path.name for path in ROOT.glob("notebooks/*.ipynb"))
 
 
@@ -268,7 +270,7 @@ def test_only_root_is_told_allow_root(tmp_path, user, flagged):
 def test_the_question_about_news_is_off_and_jupyterlab_still_calls_it_that():
     assert f".venv/bin/python -m {NO_NEWS}" in make("--dry-run", "--always-make", "course")
     bundle = Path(jupyterlab.commands.get_app_dir()) / "static"
-    plugin = NO_NEWS.split('"')[1]
+    plugin = re.findall('".*"', NO_NEWS)[0]
     assert any(plugin in path.read_text(encoding="utf-8") for path in bundle.glob("jlab_core.*.js"))
 
 
