@@ -2,6 +2,7 @@
 # make test       install into .venv, and run every test and every notebook
 # make refresh    run the notebooks and write their outputs (CONTRIBUTING.md)
 # make student    copies of the notebooks without solutions
+# make docs       the pages of docs/ and the reference, to docs/_build/html
 # make lint, make environment, make links, make resolve, make binder: see CONTRIBUTING.md
 #
 # PYTHON=python3.12          the Python to build .venv from (3.11-3.13; else the first of the list below that runs)
@@ -16,6 +17,9 @@ WORKERS ?= 2
 FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
 PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-warn-script-location -c constraints.txt
 
+# JupyterLab covers its first page with a question about news. Off, for this environment; binder/postBuild says the same.
+NO_NEWS := jupyter labextension disable --level=sys_prefix --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
+
 # A name on the PATH proves little (a version manager's shims fail, Debian leaves out ensurepip): run it.
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -26,7 +30,7 @@ TORCH ?= $(shell cat .venv/torch.stamp 2>/dev/null)
 TORCH_HELD := $(shell cat .venv/torch.stamp 2>/dev/null)
 ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-.PHONY: course test refresh student lint environment links resolve binder which-python clean FORCE
+.PHONY: course test docs refresh student lint environment links resolve binder which-python clean FORCE
 .DELETE_ON_ERROR:
 
 course: .venv/course.stamp
@@ -42,6 +46,9 @@ refresh: .venv/test.stamp
 
 student: .venv/test.stamp
 	$(PY) tools/student.py
+
+docs: .venv/test.stamp
+	$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 lint: .venv/test.stamp
 	$(PY) -m ruff check .
@@ -64,7 +71,7 @@ which-python:
 	@echo "$(PYTHON)"
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build docs/_build *.egg-info
 
 # --- the environment, in steps; a stamp is newer than what it was made from, so the second time costs nothing
 
@@ -91,11 +98,12 @@ clean:
 .venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml
 	@echo "Installing eqlib and JupyterLab"
 	@$(PIP) --no-build-isolation -e ".[course]"
+	@$(PY) -m $(NO_NEWS)
 	@touch $@
 
 .venv/test.stamp: .venv/course.stamp
-	@echo "Installing what the tests need"
-	@$(PIP) --no-build-isolation -e ".[course,test]"
+	@echo "Installing what the tests and the docs need"
+	@$(PIP) --no-build-isolation -e ".[course,test,docs]"
 	@$(PY) -m pip --disable-pip-version-check check
 	@touch $@
 

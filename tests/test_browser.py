@@ -259,3 +259,13 @@ def test_without_observe_it_fails(browser: Any, lab: str, folder: Path) -> None:
     with pytest.raises(AssertionError, match="the picture did not change"):
         press(page, handle, image)
     page.close()
+
+
+def test_no_question_about_news_covers_the_page(browser: Any, lab: str) -> None:
+    """Switched off by `make` and binder/postBuild; otherwise it comes a second after the menu."""
+    page = browser.new_page()
+    page.goto(f"{lab}/lab?token={TOKEN}&reset", timeout=1000 * START)
+    page.get_by_role("menuitem", name="Run", exact=True).wait_for(timeout=1000 * START)
+    page.wait_for_timeout(5000)
+    assert page.get_by_text("Jupyter news").count() == 0, "run `make course`, which switches JupyterLab's news off"
+    page.close()

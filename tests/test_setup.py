@@ -14,6 +14,7 @@ from pathlib import Path
 
 import check_binder
 import environment
+import jupyterlab.commands
 import links
 import pytest
 import resolve
@@ -23,6 +24,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NO_NEWS = (
+    'jupyter labextension disable --level=sys_prefix --log-level=ERROR "@jupyterlab/apputils-extension:announcements"'
+)
 NOTEBOOKS = sorted(path.name for path in ROOT.glob("notebooks/*.ipynb"))
 
 
@@ -50,7 +54,7 @@ def test_conda_and_binder_read_one_list_and_it_is_that_of_the_pins():
 
 def test_every_requirement_has_an_exact_pin_that_satisfies_it():
     sections = resolve.sections()
-    assert list(sections) == ["course", "test", "generate"]
+    assert list(sections) == ["course", "test", "docs", "generate"]
     asked = resolve.eqlib_asks_for(PROJECT["optional-dependencies"])
     for target in resolve.TARGETS:
         pins = resolve.choose([*itertools.chain(*sections.values()), *resolve.torch_lines()], target)
@@ -85,7 +89,7 @@ def test_markers_are_those_of_the_target_and_extras_are_followed():
 
 
 def test_bounds_are_bounds_and_extras_are_there():
-    assert set(PROJECT["optional-dependencies"]) == {"course", "test", "bench", "generate"}
+    assert set(PROJECT["optional-dependencies"]) == {"course", "test", "docs", "bench", "generate"}
     assert {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} >= {
         "numpy",
         "scipy",
@@ -123,7 +127,7 @@ def test_a_repository_that_binder_cannot_read_is_refused_though_repo2docker_is_c
 
 def test_postbuild_stops_at_the_first_error_and_installs_only_the_course():
     lines = [line for line in read("binder/postBuild").splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", "pip install --no-deps -e ."]
+    assert lines == ["set -euo pipefail", "pip install --no-deps -e .", NO_NEWS]
     assert read("binder/postBuild").startswith("#!/bin/bash\n")
 
 
@@ -162,6 +166,18 @@ def test_pages_link_to_files_that_exist_and_launch_notebooks_that_exist(page):
     linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", read(page))
     for file in linked + re.findall(r"urlpath=lab/tree/([^)\s]+)", read(page)):
         assert (ROOT / file).is_file(), file
+
+
+# docs -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_docs_build_without_a_warning_and_hold_the_reference(tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", ROOT / "docs", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    reference = (tmp_path / "api.html").read_text(encoding="utf-8")
+    for name in ("groups.SO3", "kernels.SteerableKernel", "nn.GridConv", "models.SteerableCNN", "viz.show"):
+        assert f'id="eqlib.{name}"' in reference, name
 
 
 # pages and licences ---------------------------------------------------------------------------------------------------
@@ -248,6 +264,14 @@ def test_only_root_is_told_allow_root(tmp_path, user, flagged):
     plan = make("--dry-run", "course", path=tmp_path)
     assert ("--allow-root" in plan) is flagged
     assert "notebooks/00_start_here.ipynb" in plan
+
+
+@needs_make
+def test_the_question_about_news_is_off_and_jupyterlab_still_calls_it_that():
+    assert f".venv/bin/python -m {NO_NEWS}" in make("--dry-run", "--always-make", "course")
+    bundle = Path(jupyterlab.commands.get_app_dir()) / "static"
+    plugin = re.findall('".*"', NO_NEWS)[0]
+    assert any(plugin in path.read_text(encoding="utf-8") for path in bundle.glob("jlab_core.*.js"))
 
 
 @needs_make

@@ -7,7 +7,7 @@
 pip evaluates environment markers for the machine it runs on, so `pip install --platform win_amd64` alone asks Windows
 for Linux's packages and never for pywinpty. Here the markers are evaluated for the target, twice: to choose the pins,
 and to follow every package's own requirements. What is shown for each target is that each pin has a wheel, and that
-the pins are closed: whatever eqlib[course,test,bench] asks for is pinned, at a version that satisfies all who ask.
+the pins are closed: whatever eqlib[course,test,docs,bench] asks for is pinned, at a version that satisfies all who ask.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def resolve(target: Target) -> tuple[str, str]:
     """Resolve the pins for one target: ("ok" | "offline" | "wrong", what to print)."""
     pinned = sections()
     # The generators of collision data have no Windows wheels; data sets are made on Linux.
-    parts = ("course", "test", "generate") if target.sys_platform == "linux" else ("course", "test")
+    parts = ("course", "test", "docs", *(["generate"] if target.sys_platform == "linux" else []))
     pins = choose((line for part in parts for line in pinned[part]), target)
     torch = choose(torch_lines(), target)
     requires, error = ask_index(pins, target)
