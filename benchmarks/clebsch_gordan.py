@@ -24,14 +24,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eqlib import files
 from eqlib.training import runs
 
-RESULTS = files.results("clebsch_gordan.json")
+RESULTS = Path(__file__).parent / "results" / "clebsch_gordan.json"
 Table = Iterator[tuple[Any, Any, Any, Callable[[], Any]]]  # three irreps, and what makes their tensor
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from eqlib import files, training
+from eqlib import training
 from eqlib.tasks import digits, task
 
-RESULTS = files.results("digits.json")
+RESULTS = Path(__file__).parent / "results" / "digits.json"
 SIZES = (50, 100, 200, 500, 1000)
 SEEDS = (0, 1, 2)
 STEPS = {"harmonic": 600, "p4": 900, "cnn": 2400}

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from eqlib import data, files, training
 from eqlib.data.augment import turn_images
+
+from eqlib import data, training
 from eqlib.tasks import digits
 
-RESULTS = files.results("rotated_mnist.json")
+RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"
 NAMES = ("C8", "SO2", "C8-augmented", "SO2-augmented")
 WIDTHS = {"C8": (4, 6, 6, 8, 8, 32), "SO2": (4, 6, 6, 10, 10, 32)}  # the example's: 24, 48, 48, 96, 96, 64
 MINUTES, BATCH, LR, STEPS = 19.0, 16, 1e-2, 30
@@ -71,7 +71,9 @@ class Rival(torch.nn.Module):
         return self.head(y.mean((-2, -1)))
 
 
-def fit(net: torch.nn.Module, split: data.Split, augmented: bool, epochs: int, seed: int, checkpoint: Path | None) -> training.History:
+def fit(
+    net: torch.nn.Module, split: data.Split, augmented: bool, epochs: int, seed: int, checkpoint: Path | None
+) -> training.History:
     """The training of `eqlib.tasks.digits`."""
     augment = turn_images if augmented else None
     recipe = training.Recipe(epochs=epochs, batch_size=BATCH, lr=LR, augment=augment, **digits.RECIPE)

@@ -10,14 +10,15 @@ each), and the two labels are compared. A quarter turn maps pixels to pixels; th
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import digits as benchmark
 
-from eqlib import files, training
+from eqlib import training
 from eqlib.tasks import digits
 
-RESULTS = files.results("digits_turned.json")
+RESULTS = Path(__file__).parent / "results" / "digits_turned.json"
 IMAGES = 1000
 NETWORKS = [name for name, steps in benchmark.STEPS.items() if steps]
 ANGLES = (15, 30, 45, 60, 75, 90)

@@ -26,12 +26,12 @@ import torch
 from emlp_tasks import EPOCHS
 from torch import Tensor
 
-from eqlib import files, groups, models, training
+from eqlib import groups, models, training
 from eqlib.groups import Rep
 from eqlib.models.plain_points import perceptron
 from eqlib.training import runs
 
-RESULTS = files.results("emlp.json")
+RESULTS = Path(__file__).parent / "results" / "emlp.json"
 SEEDS = (0, 1, 2)
 MODELS = ("ours", "mlp", "mlp-turned")
 LAYERS, CHANNELS, BATCH, RATE = 3, 384, 500, 3e-3

@@ -30,14 +30,14 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from eqlib import files
 from eqlib.training import runs
 
-RESULTS = files.results("grid_conv.json")
+RESULTS = Path(__file__).parent / "results" / "grid_conv.json"
 SEEDS = (0, 1, 2)
 
 

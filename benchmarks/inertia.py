@@ -10,12 +10,13 @@ Data, models and measure are those of `eqlib.tasks.inertia`; the lines `-long` h
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from eqlib import files, training
+from eqlib import training
 from eqlib.tasks import inertia, task
 
-RESULTS = files.results("inertia.json")
+RESULTS = Path(__file__).parent / "results" / "inertia.json"
 SEEDS = (0, 1, 2)
 LONG = {"pairs-wide-long": 80, "field-long": 80}  # epochs
 NAMES = (*inertia.MODELS, *LONG)

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from eqlib import data, files, groups, models, training
+from eqlib import data, groups, models, training
 from eqlib.tasks import jets, task
 
-RESULTS = files.results("jets.json")
+RESULTS = Path(__file__).parent / "results" / "jets.json"
 CHECKPOINTS = RESULTS.parents[2] / "checkpoints"
 SEEDS, JETS, EPOCHS = (0, 1, 2), 6000, 10
 # ParticleNet's epochs are cheaper, so it may have more of them; boosted training jets need more still.
@@ -62,7 +62,9 @@ def run(model: str, seed: int) -> dict[str, Any]:
     report |= judge(jets.scores(net, jets.inputs(name, test)), test.labels)
     report |= {"command": task.command("jets", **given), "turned": found.pop("turned"), "boosted": found}
     if seed == 0:
-        training.save_weights(net, CHECKPOINTS / f"jets-{model}.pt", **{k: v for k, v in report.items() if k != "right"})
+        training.save_weights(
+            net, CHECKPOINTS / f"jets-{model}.pt", **{k: v for k, v in report.items() if k != "right"}
+        )
     return {**report, "model": model, **training.runs.stamp()}
 
 
@@ -76,7 +78,9 @@ def run_tree(model: str, seed: int, moved: bool = True) -> dict[str, Any]:
     known, test = data.jets("train"), data.jets("test")
     names = jets.moves(len(test), seed) if moved else {}
     start = time.perf_counter()
-    tops, *others = np.split(jets.tree_scores(model, known, [test, *(test.moved(g) for g in names.values())], seed), 1 + len(names))
+    tops, *others = np.split(
+        jets.tree_scores(model, known, [test, *(test.moved(g) for g in names.values())], seed), 1 + len(names)
+    )
     seconds = round(time.perf_counter() - start, 1)
     report = {"model": model, "jets": len(known), "seed": seed, "test_jets": len(test)} | judge(tops, test.labels)
     found = {key: share(t, test.labels) for key, t in zip(names, others, strict=True)}

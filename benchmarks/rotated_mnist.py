@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eqlib import files, training
+from eqlib import training
 from eqlib.tasks import digits, task
 
-RESULTS = files.results("rotated_mnist.json")
+RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"
 ALL, BATCH, STEPS = 12_000, 16, 750  # `digits.run` takes batches of 16; that many are 12,000 images
 EPOCHS = {"cnn": 78, "cnn-wide": 22, "p4": 31, "p4m": 20, "harmonic": 17, "steerable": 22}  # of 12,000 images
 SEEDS = {"cnn-augmented": (0, 1, 2), "steerable-augmented": (0, 1, 2)}

@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from eqlib import files, training
+from eqlib import training
 from eqlib.tasks import shifted_digits, spins, task
 
+RESULTS = Path(__file__).parent / "results"
 SIZES, SEEDS = (100, 300), (0, 1, 2)
 TASKS = {shifted_digits: ("images", "test_accuracy"), spins: ("graphs", "test_error")}
 LONG = {shifted_digits: ("mlp-augmented", "wide-mlp-augmented"), spins: ()}
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
     args = parser.parse_args()
     for of, (_, show) in TASKS.items():
-        path = files.results(f"{of.TASK}.json")
+        path = RESULTS / f"{of.TASK}.json"
         training.runs.fill(path, points(of, args.sizes), partial(run, of), show, args.again)
 
 

@@ -23,16 +23,16 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import grid_conv
 import numpy as np
 import torch
 
-from eqlib import files
 from eqlib.training import runs
 
-RESULTS = files.results("turns.json")
+RESULTS = Path(__file__).parent / "results" / "turns.json"
 SEEDS = (0, 1, 2)
 ANGLES, IMAGES = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0), 2
 HIDDEN, OUT = "8x0e+4x0o+8x1+6x2", 8
@@ -172,7 +172,9 @@ def main() -> None:
     if args.rival is None and not args.again:
         parser.error("--rival is needed: the log holds all libraries side by side")
     python = args.rival or sys.executable
-    runs.fill(RESULTS, points, lambda **point: runs.elsewhere(python, __file__, [list(point.values())])[0], "mean", args.again)
+    runs.fill(
+        RESULTS, points, lambda **point: runs.elsewhere(python, __file__, [list(point.values())])[0], "mean", args.again
+    )
 
 
 if __name__ == "__main__":

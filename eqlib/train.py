@@ -99,20 +99,33 @@ def table(report: dict[str, Any]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m eqlib.train", description=DESCRIPTION, epilog=_models(), formatter_class=raw)
+    parser = argparse.ArgumentParser(
+        "python -m eqlib.train", description=DESCRIPTION, epilog=_models(), formatter_class=raw
+    )
     parser.set_defaults(threads=1)
     subparsers = parser.add_subparsers(dest="task", required=True, metavar="TASK", help=", ".join(tasks.TASKS))
     for name in tasks.TASKS:
         task = module(name)
         text = (task.__doc__ or "").strip()
         p = subparsers.add_parser(name, description=text, epilog=_models(name), formatter_class=raw, allow_abbrev=False)
-        p.add_argument("--model", choices=task.MODELS, default=next(iter(task.MODELS)), metavar="NAME", help="one of the models below (default: %(default)s)")
+        p.add_argument(
+            "--model",
+            choices=task.MODELS,
+            default=next(iter(task.MODELS)),
+            metavar="NAME",
+            help="one of the models below (default: %(default)s)",
+        )
         task.arguments(p)
         add = partial(p.add_argument, default=argparse.SUPPRESS)
         p.add_argument("--seed", type=int, default=0, help="draws data, initial weights and order (default: 0)")
         add("--device", choices=("cpu", "cuda", "mps"), help="where to train (default: what is there)")
         add("--double", action="store_true", help="train in float64: several processes then end within 1e-6 of one")
-        add("--checkpoint", type=Path, metavar="FILE", help="written during training, kept at its end; a second call goes on from it (default: a file in the cache folder, removed at the end)")
+        add(
+            "--checkpoint",
+            type=Path,
+            metavar="FILE",
+            help="written during training and kept; a second call goes on from it (default: in the cache, removed at the end)",
+        )
         add("--weights", type=Path, metavar="FILE", help="where to save the trained weights")
         add("--json", type=Path, metavar="FILE", help="where to save the report, for programs")
         p.add_argument("--threads", type=int, default=1, help="threads of torch on the CPU (default: 1)")
@@ -124,7 +137,11 @@ def _models(name: str | None = None) -> str:
     lines = []
     for task in tasks.TASKS if name is None else (name,):
         found = module(task)
-        title = f"{task}: {(found.__doc__ or '').splitlines()[0]}" if name is None else "models, and how long each takes on one core:"
+        title = (
+            f"{task}: {(found.__doc__ or '').splitlines()[0]}"
+            if name is None
+            else "models, and how long each takes on one core:"
+        )
         lines += [title, *(f"  {model:22} {m.about} ({m.time})" for model, m in found.MODELS.items()), ""]
     return "\n".join(lines if name else [*lines, EXAMPLES])
 

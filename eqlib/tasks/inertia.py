@@ -23,7 +23,13 @@ from eqlib.tasks import task
 TASK = "inertia"
 BODIES, TEST, POINTS, OTHERS = 300, 200, 5, (2, 12, 40)
 SMOOTH: dict[str, Any] = {"epochs": 20, "optimizer": training.lbfgs, "lr": 1.0}  # all bodies in one batch
-NOISY: dict[str, Any] = {"epochs": 300, "batch_size": 20, "lr": 1e-2, "schedule": training.cosine, "augment": turn_bodies}
+NOISY: dict[str, Any] = {
+    "epochs": 300,
+    "batch_size": 20,
+    "lr": 1e-2,
+    "schedule": training.cosine,
+    "augment": turn_bodies,
+}
 
 
 def field(points: int, hidden: int | None = None) -> torch.nn.Module:
@@ -47,22 +53,36 @@ def coordinates(points: int, hidden: list[int], differences: bool = False) -> to
 
 MODELS = {
     "field": task.model("a tensor field layer, radial functions of ten Gaussians", field, "1 s", **SMOOTH),
-    "field-network": task.model("a tensor field layer with a radial network", partial(field, hidden=18), "2 s", **SMOOTH),
+    "field-network": task.model(
+        "a tensor field layer with a radial network", partial(field, hidden=18), "2 s", **SMOOTH
+    ),
     "pairs": task.model("a dense network of pairs", partial(pairs, hidden=[22]), "1 s", **SMOOTH),
     "pairs-turned": task.model(
-        "the same, each body turned anew in every epoch", partial(pairs, hidden=[22]), "1 s", **SMOOTH | {"augment": turn_bodies}
+        "the same, each body turned anew in every epoch",
+        partial(pairs, hidden=[22]),
+        "1 s",
+        **SMOOTH | {"augment": turn_bodies},
     ),
     "pairs-wide": task.model(
-        "a wide dense network of pairs, turned", partial(pairs, hidden=[64, 64]), "3 s", **SMOOTH | {"augment": turn_bodies}
+        "a wide dense network of pairs, turned",
+        partial(pairs, hidden=[64, 64]),
+        "3 s",
+        **SMOOTH | {"augment": turn_bodies},
     ),
     "differences-turned": task.model(
-        "a dense network of all differences to a point, turned", partial(coordinates, hidden=[8], differences=True), "4 s", **NOISY
+        "a dense network of all differences to a point, turned",
+        partial(coordinates, hidden=[8], differences=True),
+        "4 s",
+        **NOISY,
     ),
     "coordinates-turned": task.model(
         "a dense network of all coordinates, turned", partial(coordinates, hidden=[8]), "4 s", **NOISY
     ),
     "coordinates-wide": task.model(
-        "a wide dense network of all coordinates, turned", partial(coordinates, hidden=[128, 128]), "6 s", **NOISY | {"lr": 3e-3}
+        "a wide dense network of all coordinates, turned",
+        partial(coordinates, hidden=[128, 128]),
+        "6 s",
+        **NOISY | {"lr": 3e-3},
     ),
 }
 

@@ -129,7 +129,14 @@ def run(
         tops = tree_scores(model, train, [test], seed)
         seconds = round(time.perf_counter() - start, 1)
         accuracy = float(((tops > 0.5) == test.labels).mean())
-        return None, {"task": TASK, "model": model, "seed": seed, **figures, "test_accuracy": accuracy, "seconds": seconds}
+        return None, {
+            "task": TASK,
+            "model": model,
+            "seed": seed,
+            **figures,
+            "test_accuracy": accuracy,
+            "seconds": seconds,
+        }
     net = make(model, seed)
     recipe = training.Recipe(
         epochs=epochs or 10,
@@ -157,7 +164,9 @@ def scores(net: torch.nn.Module, jets: data.JetInputs, batch_size: int = 100) ->
 
 def tree_scores(model: str, known: data.Jets, asked: list[data.Jets], seed: int) -> NDArray[np.float64]:
     """Probability of a top for each jet of `asked`, one after the other, from a boosted tree on the observables of TREES."""
-    tables = [np.column_stack([getattr(data.observables(jets), name) for name in TREES[model]]) for jets in (known, *asked)]
+    tables = [
+        np.column_stack([getattr(data.observables(jets), name) for name in TREES[model]]) for jets in (known, *asked)
+    ]
     return models.boosted_tree(tables[0], known.labels, np.concatenate(tables[1:]), seed)
 
 

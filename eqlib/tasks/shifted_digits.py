@@ -41,7 +41,9 @@ NETWORKS = {
     "mlp": task.model("a dense network, as many weights", partial(dense, 1), "5 s", steps=1500),
     "wide-mlp": task.model("a dense network, sixteen times as many weights", partial(dense, 16), "5 s", steps=800),
 }
-_anew = partial(task.augmented, augment=partial(shift_images, reach=REACH), about="every training image shifted anew in every epoch")
+_anew = partial(
+    task.augmented, augment=partial(shift_images, reach=REACH), about="every training image shifted anew in every epoch"
+)
 MODELS = {
     **{name: NETWORKS[name] for name in ("cnn", "mlp")},
     **_anew(NETWORKS),

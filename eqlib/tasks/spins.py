@@ -26,7 +26,10 @@ MODELS = {
     "gnn": task.model("a graph network", models.GraphNetwork, "30 s", steps=1000),
     "mlp": task.model("a dense network on the flat graph", partial(models.DenseGraphs, [28, 28]), "30 s", steps=1600),
     "mlp-sorted": task.model(
-        "the same, nodes sorted by an attempt at a canonical order", partial(models.DenseGraphs, [28, 28], True), "30 s", steps=1300
+        "the same, nodes sorted by an attempt at a canonical order",
+        partial(models.DenseGraphs, [28, 28], True),
+        "30 s",
+        steps=1300,
     ),
     **task.augmented(
         {

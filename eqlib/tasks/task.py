@@ -47,10 +47,14 @@ def model(about: str, make: Callable[..., torch.nn.Module] | None, time: str, **
     return Model(about, make, time, options)
 
 
-def augmented(models: Mapping[str, Model], augment: Any, about: str, times: Mapping[str, str] | None = None) -> dict[str, Model]:
+def augmented(
+    models: Mapping[str, Model], augment: Any, about: str, times: Mapping[str, str] | None = None
+) -> dict[str, Model]:
     """The same models under the names `<name>-augmented`, with `augment` among their options."""
     return {
-        f"{name}-augmented": Model(f"{name}, {about}", m.make, (times or {}).get(name, m.time), {**m.options, "augment": augment})
+        f"{name}-augmented": Model(
+            f"{name}, {about}", m.make, (times or {}).get(name, m.time), {**m.options, "augment": augment}
+        )
         for name, m in models.items()
     }
 
@@ -65,7 +69,9 @@ def chosen(name: str, models: Mapping[str, Model], given: Mapping[str, Any] | No
     found = models[name]
     idle = [option for option in LEARNING if (given or {}).get(option)] if found.make is None else []
     if idle:
-        raise ValueError(f"{idle[0]}: got {(given or {})[idle[0]]!r}, but the model {name!r} learns nothing and has no use for it")
+        raise ValueError(
+            f"{idle[0]}: got {(given or {})[idle[0]]!r}, but the model {name!r} learns nothing and has no use for it"
+        )
     return found
 
 

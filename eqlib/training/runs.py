@@ -52,7 +52,9 @@ def stamp() -> Line:
 
 def commit(folder: str | Path) -> str:
     """The short name of the commit that stands in a checkout; ask before the runs begin."""
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
+    )
     return found.stdout.strip()
 
 

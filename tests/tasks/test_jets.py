@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import data, groups, models, tagging, train, training
+from eqlib import data, groups, models, training
+from eqlib.data.augment import boost_jets, random_boosts, random_turns
+from eqlib.tasks import jets as task
 
 GROUP = groups.Lorentz()
 
@@ -23,30 +25,30 @@ def masses(batches):
 
 
 def test_boosted_and_turned_jets_keep_their_masses(jets):
-    rest = masses(tagging.JetBatches(jets, "lorentz"))
-    for moved in (tagging.random_boosts(40, 10.0, 0), tagging.random_turns(40, 0)):
-        after = tagging.JetBatches(jets, "lorentz", moved)
+    rest = masses(task.inputs("lorentz", jets))
+    for moved in (random_boosts(40, 10.0, 0), random_turns(40, 0)):
+        after = task.inputs("lorentz", jets.moved(moved))
         assert np.abs(masses(after) / rest - 1).max() < 1e-5
-        raw = tagging.JetBatches(jets, "particlenet", moved).momenta
-        before = tagging.JetBatches(jets, "particlenet").momenta
+        raw = task.inputs("particlenet", jets.moved(moved)).momenta
+        before = task.inputs("particlenet", jets).momenta
         assert np.abs(raw - before).max() > 1  # GeV
-        assert (after.mask == tagging.JetBatches(jets, "particlenet").mask).all()
+        assert (after.mask == task.inputs("particlenet", jets).mask).all()
 
 
 def test_boosts_have_the_gamma_that_was_asked_for():
-    boosts = GROUP.matrix(tagging.random_boosts(50, 3.0, 0))
+    boosts = GROUP.matrix(random_boosts(50, 3.0, 0))
     assert np.abs(boosts[:, 0, 0] - 3).max() < 1e-12
     assert np.abs(boosts[:, 0, 1:].mean(0)).max() < 0.9  # into many directions
-    turns = GROUP.matrix(tagging.random_turns(50, 0))
+    turns = GROUP.matrix(random_turns(50, 0))
     assert np.abs(turns[:, 0] - [1, 0, 0, 0]).max() < 1e-12
     with pytest.raises(ValueError, match="gamma must be at least 1"):
-        tagging.random_boosts(3, 0.5, 0)
+        random_boosts(3, 0.5, 0)
 
 
 def test_augmentation_moves_jets_and_keeps_their_masses(jets):
-    batches = tagging.JetBatches(jets, "particlenet-augmented")
+    batches = task.inputs("particlenet-augmented", jets)
     batch = tuple(torch.as_tensor(x) for x in batches.batch(np.arange(40)))
-    moved = [tagging.boost(batch, torch.Generator().manual_seed(seed))[0].double() for seed in (0, 0, 1)]
+    moved = [boost_jets(batch, torch.Generator().manual_seed(seed))[0].double() for seed in (0, 0, 1)]
     assert torch.equal(moved[0], moved[1])
     assert (moved[0] - moved[2]).abs().max() > 100  # GeV
     total, before = moved[0].sum(1), batch[0].double().sum(1)
@@ -61,36 +63,33 @@ def test_augmentation_moves_jets_and_keeps_their_masses(jets):
 def test_scores_do_not_move_in_float32(jets, model):
     """From raw momenta to the score, boosted by gamma = 10: what page 13 claims of every test jet."""
     torch.manual_seed(0)
-    net = tagging.make_tagger(model, 0)
-    plain = tagging.scores(net, tagging.JetBatches(jets, model))
-    for moved in (tagging.random_boosts(40, 10.0, 1), tagging.random_turns(40, 1)):
-        assert np.abs(tagging.scores(net, tagging.JetBatches(jets, model, moved)) - plain).max() < 1e-4
+    net = task.make(model, 0)
+    plain = task.scores(net, task.inputs(model, jets))
+    for moved in (random_boosts(40, 10.0, 1), random_turns(40, 1)):
+        assert np.abs(task.scores(net, task.inputs(model, jets.moved(moved))) - plain).max() < 1e-4
     assert plain.std() > 1e-4
 
 
-def test_rivals_have_about_as_many_parameters():
-    sizes = {m: sum(p.numel() for p in tagging.make_tagger(m, 0).parameters()) for m in tagging.TAGGERS}
+def test_networks_have_about_as_many_parameters():
+    sizes = {m: sum(p.numel() for p in task.make(m, 0).parameters()) for m in task.TAGGERS}
     assert max(sizes.values()) < 1.11 * min(sizes.values()), sizes
 
 
-def test_the_command_trains_writes_and_resumes(tmp_path, capsys):
-    command = ["jets", "--model", "particlenet", "--number", "500", "--epochs", "2"]
-    command += ["--checkpoint", str(tmp_path / "run.pt"), "--weights", str(tmp_path / "net.pt")]
-    found = []
-    for _ in range(2):
-        train.main(command)
-        found.append(json.loads(capsys.readouterr().out.strip().splitlines()[-1]))
-    assert found[0]["test_accuracy"] == found[1]["test_accuracy"] > 0.6
-    assert found[0]["jets"] == 500
-    net = tagging.make_tagger("particlenet", 1)
-    assert training.load_weights(net, tmp_path / "net.pt")["model"] == "particlenet"
-    test = tagging.JetBatches(data.jets("test"), "particlenet")
-    assert training.evaluate(net, test, training.accuracy) == found[0]["test_accuracy"]
+def test_a_run_trains_and_resumes(tmp_path):
+    options = {"number": 500, "epochs": 2, "checkpoint": tmp_path / "run.pt", "progress": False}
+    net, first = task.run("particlenet", **options)
+    _, second = task.run("particlenet", **options)
+    assert first == second  # its seconds too
+    assert first["jets"] == 500 and first["test_accuracy"] > 0.6
+    test = task.inputs("particlenet", data.jets("test"))
+    assert training.evaluate(net, test, training.accuracy) == first["test_accuracy"]
 
 
 def test_an_unknown_tagger_is_refused():
-    with pytest.raises(ValueError, match="model must be one of"):
-        tagging.make_tagger("transformer", 0)
+    with pytest.raises(ValueError, match="model: got 'transformer', expected one of lorentz"):
+        task.run("transformer")
+    with pytest.raises(ValueError, match="which is no network"):
+        task.make("tree")
 
 
 def test_boosted_tree_finds_the_top():
