@@ -45,7 +45,9 @@ CHEAP = {
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)
-def test_every_model_runs_and_says_what_repeats_it(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_model_runs_and_says_what_repeats_it(
+    task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A report with what a log keeps, a table for people, and no checkpoint left behind."""
     module = train.module(task)
     learners = [m for m, about in module.MODELS.items() if about.make is not None]
@@ -91,11 +93,20 @@ def test_help_knows_tasks_models_times_and_how_to_go_on(capsys: pytest.CaptureFi
         (["jets", "--epochs", "-1"], "--epochs: got -1"),
         (["digits", "--images", "5000"], "--images: got 5000, expected 1 ... 1000"),
         (["jets", "--number", "7000"], "--number: got 7000, expected 1 ... 6000"),
-        (["digits", "--model", "neighbours", "--steps", "5"], "--steps: got 5, but the model 'neighbours' learns nothing"),
-        (["digits", "--model", "neighbours", "--weights", "w.pt"], "--weights: got 'w.pt', but the model 'neighbours' learns"),
+        (
+            ["digits", "--model", "neighbours", "--steps", "5"],
+            "--steps: got 5, but the model 'neighbours' learns nothing",
+        ),
+        (
+            ["digits", "--model", "neighbours", "--weights", "w.pt"],
+            "--weights: got 'w.pt', but the model 'neighbours' learns",
+        ),
         (["jets", "--model", "tree", "--double"], "--double: got True, but the model 'tree' learns nothing"),
         (["jets", "--model", "tree", "--checkpoint", "c.pt"], "--checkpoint: got"),
-        ([*SMALL, "--weights", "nowhere/w.pt"], "--weights: got 'nowhere/w.pt', expected a place in a folder that is there"),
+        (
+            [*SMALL, "--weights", "nowhere/w.pt"],
+            "--weights: got 'nowhere/w.pt', expected a place in a folder that is there",
+        ),
         ([*SMALL, "--json", "nowhere/r.json"], "--json: got"),
         ([*SMALL, "--checkpoint", "nowhere/c.pt"], "--checkpoint: got"),
         (["digits", "--model", "mlp"], "invalid choice: 'mlp'"),
@@ -105,7 +116,11 @@ def test_help_knows_tasks_models_times_and_how_to_go_on(capsys: pytest.CaptureFi
     ],
 )
 def test_bad_input_ends_in_one_line_of_the_options(
-    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Before anything runs, with status 2; no folder is made."""
     monkeypatch.chdir(tmp_path)
@@ -140,8 +155,10 @@ def write_mnist(folder: Path, number: int) -> None:
         (folder / name).write_bytes(header + array.tobytes())
 
 
-def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rotated MNIST from files of the real format. Ctrl-C ends in one line that names the checkpoint; the same command ends alike."""
+def test_a_run_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rotated MNIST from files of the real format. Ctrl-C says how to go on; the same command ends alike."""
     write_mnist(tmp_path, 180)
     sums = {n: hashlib.md5((tmp_path / n).read_bytes()).hexdigest() for n in FILES["train"]}
     monkeypatch.setattr(data, "rotated_mnist", functools.partial(data.rotated_mnist, valid=20, checksums=sums))
@@ -176,7 +193,9 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     """A process of its own: one line, no traceback, and a bar that does not go to a terminal stays short."""
     command = [sys.executable, "-m", "eqlib.train", "digits", "--model", "cnn", "--steps", "200000"]
-    with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         deadline = time.monotonic() + 60
         while not list(Path(os.environ["EQLIB_CACHE"]).rglob("*.pt")) and time.monotonic() < deadline:
             time.sleep(0.1)

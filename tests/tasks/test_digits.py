@@ -8,6 +8,7 @@ import torch
 
 from eqlib import data, training
 from eqlib.tasks import digits
+
 NETWORKS = [name for name, model in digits.MODELS.items() if model.make is not None]
 
 

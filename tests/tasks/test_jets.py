@@ -1,13 +1,11 @@
 """The jets task: what a tagger is given moves with the group, and the training joins up, resumes and refuses."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
+from eqlib.data.augment import boost_jets, random_boosts, random_turns
 
 from eqlib import data, groups, models, training
-from eqlib.data.augment import boost_jets, random_boosts, random_turns
 from eqlib.tasks import jets as task
 
 GROUP = groups.Lorentz()

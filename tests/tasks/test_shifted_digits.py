@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from eqlib.data.augment import shift_images
 
 from eqlib import data, models
-from eqlib.data.augment import shift_images
 from eqlib.tasks import shifted_digits
 
 REACH, SIZE = shifted_digits.REACH, shifted_digits.SIZE
@@ -81,7 +81,10 @@ def test_nearest_looks_at_every_copy() -> None:
 
 
 def test_dense_networks_are_as_large_as_the_convolutions_or_far_larger() -> None:
-    cnn, mlp, wide = (shifted_digits.run(name, images=32, steps=1, progress=False)[1]["parameters"] for name in ("cnn", "mlp", "wide-mlp-augmented"))
+    cnn, mlp, wide = (
+        shifted_digits.run(name, images=32, steps=1, progress=False)[1]["parameters"]
+        for name in ("cnn", "mlp", "wide-mlp-augmented")
+    )
     assert mlp == pytest.approx(cnn, rel=0.03)
     assert wide > 15 * mlp
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from eqlib.data.augment import rename_nodes_anew
 
 from eqlib import data, models
-from eqlib.data.augment import rename_nodes_anew
 from eqlib.tasks import spins
 
 
@@ -33,9 +33,9 @@ def test_wrong_graphs_are_refused() -> None:
 
 def test_spins_have_the_energy_of_their_pairs() -> None:
     adjacency, signs, energy = data.spins_on_graphs(50, 5, seed=3)
-    assert adjacency.shape == (50, 5, 5) and spins.shape == (50, 5, 1) and energy.shape == (50,)
-    assert set(np.unique(spins)) == {-1, 1} and set(np.unique(adjacency)) == {0, 1}
-    for a, s, e in zip(adjacency, spins[..., 0], energy, strict=True):
+    assert adjacency.shape == (50, 5, 5) and signs.shape == (50, 5, 1) and energy.shape == (50,)
+    assert set(np.unique(signs)) == {-1, 1} and set(np.unique(adjacency)) == {0, 1}
+    for a, s, e in zip(adjacency, signs[..., 0], energy, strict=True):
         assert np.array_equal(a, a.T) and not a.diagonal().any()
         assert e == -sum(s[i] * s[j] for i in range(5) for j in range(i) if a[i, j])
     assert adjacency.mean() == pytest.approx(0.4 * 0.8, abs=0.05)

@@ -26,7 +26,7 @@ def test_a_log_is_read_by_model_and_size(log: Path) -> None:
     assert runs.values(log, "epochs")["a", 10] == [0, 1]
     assert runs.values(log, by=("model",))["a",] == [0.4, 0.6, 0.5]
     assert runs.values(log, model="b") == {("b", 10): [0.1]}
-    with pytest.raises(ValueError, match="got no line with .*'c'"):
+    with pytest.raises(ValueError, match=r"got no line with .*'c'"):
         runs.values(log, model="c")
     log.write_text("[1, 2]", encoding="utf-8")
     with pytest.raises(ValueError, match="expected a log"):
