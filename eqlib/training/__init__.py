@@ -1,23 +1,31 @@
 """One training loop for every task: seeded, checkpointed, resumed bit by bit; weights on disk; how good a result is."""
 
-from eqlib.training.checkpoint import count_parameters, load_weights, save_weights
-from eqlib.training.fit import Data, History, evaluate, fit
+from eqlib.training.batches import Data
+from eqlib.training.devices import device
+from eqlib.training.evaluate import evaluate, predict
+from eqlib.training.fit import fit
 from eqlib.training.metrics import accuracy, auc, bootstrap, cross_entropy, rejection, roc
 from eqlib.training.optimisers import cosine, lbfgs, warm_cosine
+from eqlib.training.recipe import Recipe
+from eqlib.training.state import History
+from eqlib.training.weights import count_parameters, load_weights, save_weights
 
 __all__ = [
     "Data",
     "History",
+    "Recipe",
     "accuracy",
     "auc",
     "bootstrap",
     "cosine",
     "count_parameters",
     "cross_entropy",
+    "device",
     "evaluate",
     "fit",
     "lbfgs",
     "load_weights",
+    "predict",
     "rejection",
     "roc",
     "save_weights",

@@ -1,48 +1,21 @@
-"""Weights and checkpoints on disk: written whole or not at all, read without executing anything, compared by name."""
+"""Files of a run: written whole or not at all, by one run at a time, read without executing anything, compared by name."""
 
-import json
+from __future__ import annotations
+
+import contextlib
 import os
 import pickle
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from eqlib import processes
 from eqlib.groups import Rep
-
-
-def count_parameters(model: nn.Module) -> int:
-    """How many trainable numbers the model has."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def save_weights(model: nn.Module, path: Path | str, /, **meta: Any) -> None:
-    """Write parameters (as float32) and persistent buffers, with plain notes such as command, seed and seconds.
-
-    The file appears whole or not at all, and the same weights give the same bytes.
-    Raises ValueError for meta that JSON cannot hold.
-    """
-    try:
-        notes = json.dumps(meta)
-    except TypeError as error:
-        raise ValueError(f"meta: got {meta!r}, expected text, numbers, lists and dicts ({error})") from error
-    parameters = dict(model.named_parameters())
-    weights = {k: (v.float() if k in parameters else v).detach().cpu() for k, v in model.state_dict().items()}
-    write(path, "weights", {"shapes": shapes(model), "meta": notes, "weights": weights})
-
-
-def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
-    """Load what `save_weights` wrote, in the model's own dtype and device; returns its notes.
-
-    Raises ValueError for a file that is not such, and for another model's, naming the first parameter that differs.
-    """
-    content = read(path, "weights")
-    compare(path, "parameter", content["shapes"], shapes(model))
-    model.load_state_dict(content["weights"])
-    return json.loads(content["meta"])
 
 
 def shapes(model: nn.Module, dtype: bool = False) -> dict[str, str]:
@@ -67,18 +40,18 @@ def compare(path: Path | str, what: str, found: Mapping[str, str], expected: Map
 
 
 def write(path: Path | str, kind: str, content: dict[str, Any]) -> None:
-    """Write beside the file, then rename: a reader, or a crash, never meets half of it. Under torchrun process 0 alone does."""
-    if processes.rank() > 0:
-        return
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:  # given a path, torch would write its name into the file
-            torch.save({"kind": kind} | content, file)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write beside the file, then rename: a reader, or a crash, never meets half of it."""
+    with (
+        _whole(path) as temporary,
+        temporary.open("wb") as file,
+    ):  # given a path, torch would write its name into the file
+        torch.save({"kind": kind} | content, file)
+
+
+def rewrite(path: Path | str) -> None:
+    """Write the same file once more: what forbids it is raised now, and not when there is work to lose."""
+    with _whole(path) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def read(path: Path | str, kind: str) -> dict[str, Any]:
@@ -90,3 +63,45 @@ def read(path: Path | str, kind: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("kind") != kind:
         raise ValueError(f"{path}: got another kind of file, expected {kind} written by eqlib")
     return content
+
+
+@contextlib.contextmanager
+def reserved(path: Path | str | None) -> Iterator[None]:
+    """This run alone may write the checkpoint: ValueError if another one does, or if its folder is not there.
+
+    The lock, `<path>.lock`, is the operating system's, which takes it back from a process that was killed. Under torchrun
+    process 0 holds it.
+    """
+    if path is None:
+        yield
+        return
+    folder, lock = Path(path).parent, FileLock(f"{path}.lock", timeout=0)
+
+    def hold() -> None:
+        if not folder.is_dir() or Path(path).is_dir():
+            raise ValueError(f"checkpoint: got {str(path)!r}, expected a file in a folder that is there")
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(f"checkpoint: got {str(path)!r}, expected a file that no other run is writing") from None
+
+    processes.from_first(hold)
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with contextlib.suppress(OSError):  # before the release, or it might be the next run's; not so on Windows
+                os.unlink(lock.lock_file)
+            lock.release()
+
+
+@contextlib.contextmanager
+def _whole(path: Path | str) -> Iterator[Path]:
+    """A temporary file's name; what is written there takes the place of `path` at the end, or vanishes with an error."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

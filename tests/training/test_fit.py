@@ -1,10 +1,14 @@
 """The training loop: it learns, draws only its own numbers, and resumes with the very same bits."""
 
+import dataclasses
 import functools
+import itertools
 import math
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from eqlib import groups, training
 from eqlib import nn as eqnn
+from eqlib.training import batches, checkpoint, report
 
 torch.set_num_threads(1)
 
@@ -117,6 +122,7 @@ def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(tmp_path, stop):
     whole, model = make_model(), make_model()
     expected = go(whole)
     path, calls = tmp_path / "sub" / "c.pt", []
+    path.parent.mkdir()
 
     def jitter_then_stop(batch, generator):
         calls.append(1)
@@ -127,7 +133,8 @@ def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(tmp_path, stop):
     jitter_then_stop.__qualname__ = jitter.__qualname__
     with pytest.raises(Stop):
         go(model, augment=jitter_then_stop, checkpoint=path)
-    assert path.exists() == (stop > 8)  # four steps an epoch, a file every second epoch
+    done = len(torch.load(path, weights_only=True)["history"]["loss"])
+    assert done == (2 if stop > 8 else 0)  # four steps an epoch, a file at the start and every second epoch
     again = make_model()
     assert go(again, checkpoint=path) == expected
     assert same(whole, again)
@@ -144,16 +151,16 @@ def test_a_killed_process_resumes(tmp_path):
         "save, count = torch.save, []\n"
         "def killed(content, file):\n"
         "    count.append(1)\n"
-        "    if len(count) == 3:\n"
+        "    if len(count) == 4:\n"
         "        file.write(b'half of it'); file.flush(); os._exit(9)\n"
         "    save(content, file)\n"
         "torch.save = killed\n"
         f"run(make_model(), epochs=5, checkpoint={str(tmp_path / 'c.pt')!r})\n",
         encoding="utf-8",
     )
-    root = str(Path(training.__file__).parents[1])
+    root = str(Path(training.__file__).parents[2])
     done = subprocess.run([sys.executable, script], env=os.environ | {"PYTHONPATH": root}, timeout=120)
-    assert done.returncode == 9
+    assert done.returncode == 9 and (tmp_path / "c.pt.lock").exists()  # which must not keep the next run away
     assert len(torch.load(tmp_path / "c.pt", weights_only=True)["history"]["loss"]) == 2
     whole, model = make_model(), make_model(seed=3)
     assert run(model, epochs=5, checkpoint=tmp_path / "c.pt") == run(whole, epochs=5)
@@ -295,11 +302,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(tmp_p
 
 def test_a_parameter_that_is_not_finite_stops_the_run():
     model = nn.Linear(1, 1)
-    data = torch.ones(4, 1), torch.zeros(4, 1)
+    data = torch.ones(4, 1), torch.full((4, 1), 1e4)
     with pytest.raises(FloatingPointError, match="parameter 'weight' is not finite after epoch 0"):
-        training.fit(
-            model, mse_loss, data, epochs=1, batch_size=4, optimizer=torch.optim.SGD, lr=math.inf, progress=False
-        )
+        training.fit(model, mse_loss, data, epochs=1, batch_size=4, optimizer=torch.optim.SGD, lr=1e38, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +315,14 @@ def test_a_parameter_that_is_not_finite_stops_the_run():
         ({"every": 0}, "every: got 0"),
         ({"best": "low"}, "best: got 'low'"),
         ({"best": "max", "valid": None}, "together with valid="),
+        ({"epochs": 1.5}, "epochs: got 1.5, expected an integer"),
+        ({"lr": 0.0}, "lr: got 0.0, expected a finite number above 0"),
+        ({"lr": math.inf}, "lr: got inf, expected a finite"),
+        ({"weight_decay": -1.0}, "weight_decay: got -1.0, expected a finite number, at least 0"),
+        ({"clip": 0.0}, "clip: got 0.0, expected None or a number above 0"),
+        ({"epoch": 3}, "options: got 'epoch', expected fields of Recipe: epochs, batch_size, optimizer, lr"),
+        ({"recipe": {"epochs": 3}}, "recipe: got a dict, expected a Recipe or None"),
+        ({"device": "tpu"}, "device: got 'tpu', expected one of those that are here: .*cpu"),
         (
             {"train": (torch.zeros(3, 4), torch.zeros(2))},
             r"train: got shapes \[\(3, 4\), \(2,\)\], expected arrays of one length",
@@ -326,12 +339,214 @@ def test_wrong_arguments_are_refused(options, message):
         run(make_model(), **{"epochs": 1} | options)
 
 
-def test_the_bar_is_shown_unless_it_is_not_wanted(capsys):
+def test_the_bar_is_shown_unless_it_is_not_wanted(capsys, monkeypatch):
     run(make_model(), epochs=1)
     assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run(make_model(), epochs=1, progress=True)
     shown = capsys.readouterr()
-    assert shown.out == "" and "training: 100%" in shown.err and "loss=" in shown.err
+    assert shown.out == "" and "training: 100%" in shown.err and "loss=" in shown.err and "\r" in shown.err
+
+
+def test_a_file_gets_a_line_now_and_then(capsys, monkeypatch):
+    """Not a bar, which would fill it; and one line at the end of a run that is shorter than the pause between two."""
+    history = run(make_model(), epochs=3, progress=True)
+    line = f"training: 100%, epoch 3 of 3, loss={history.loss[-1]:.4g}, valid={history.valid[-1]:.4g}, 00:00 left\n"
+    assert capsys.readouterr() == ("", line)
+    clock = itertools.count(0, 10)  # each look at it finds ten seconds gone
+    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
+    run(make_model(), epochs=3, progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert 3 <= len(lines) <= 6 and lines[0] == "training: 25%, epoch 1 of 3, 02:00 left"  # 3 of 12 steps
+    assert lines[1].startswith("training: 50%, epoch 2 of 3, loss=") and re.search(r", 01:\d\d left$", lines[1])
+
+
+def test_a_recipe_and_options_are_one():
+    recipe = training.Recipe(epochs=2, batch_size=16, lr=0.5, clip=1.0)
+    train, models = make_data(), [make_model() for _ in range(3)]
+    go = functools.partial(training.fit, loss=cross_entropy, train=train, progress=False)
+    one = go(models[0], recipe=recipe, lr=0.01)
+    assert one == go(models[1], epochs=2, batch_size=16, lr=0.01, clip=1.0) and same(*models[:2])
+    assert go(models[2], recipe=recipe) != one
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe.lr = 0.1
+    for options, name in (({"epochs": 2}, "batch_size"), ({"batch_size": 2}, "epochs")):
+        with pytest.raises(ValueError, match=f"{name}: got nothing, expected a number"):
+            go(make_model(), **options)
+
+
+def test_time_is_that_of_all_stretches(tmp_path):
+    """A run that is stopped and resumed, and then only read, says the seconds of its epochs each time, each once."""
+
+    def slow(batch, generator):
+        time.sleep(0.02)
+        return jitter(batch, generator)
+
+    def broken(batch, generator):
+        calls.append(1)
+        if len(calls) == 15:  # in the fourth epoch, with the third not yet written
+            raise KeyboardInterrupt
+        return slow(batch, generator)
+
+    calls, go = [], functools.partial(run, epochs=5, every=2, checkpoint=tmp_path / "c.pt")
+    broken.__qualname__ = slow.__qualname__
+    with pytest.raises(KeyboardInterrupt):
+        go(make_model(), augment=broken)
+    kept = torch.load(tmp_path / "c.pt", weights_only=True)["history"]["seconds"]
+    resumed = go(make_model(), augment=slow)
+    again = go(make_model(), augment=slow)
+    assert len(kept) == 2 and resumed.seconds[:2] == kept
+    assert len(resumed.seconds) == len(resumed.cpu_seconds) == 5 and min(resumed.seconds) > 0.08
+    assert resumed.total_seconds == math.fsum(resumed.seconds) > 0.4
+    assert 0 < resumed.total_cpu_seconds < resumed.total_seconds - 0.2  # it slept for 0.4 s
+    assert (again.seconds, again.cpu_seconds) == (resumed.seconds, resumed.cpu_seconds)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_out_before_the_first_step(tmp_path, monkeypatch):
+    def never(batch, generator):
+        raise AssertionError("a step was taken")
+
+    def full(source, target):
+        raise OSError("no space left")
+
+    go = functools.partial(run, epochs=2, augment=never)
+    with pytest.raises(ValueError, match=r"checkpoint: got '.*chekpoints.*c\.pt', expected a file in a folder"):
+        go(make_model(), checkpoint=tmp_path / "chekpoints" / "c.pt")
+    with pytest.raises(ValueError, match="checkpoint: got "):
+        go(make_model(), checkpoint=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(AssertionError):
+        go(make_model(), checkpoint=tmp_path / "c.pt")
+    assert torch.load(tmp_path / "c.pt", weights_only=True)["history"]["loss"] == []
+    monkeypatch.setattr(checkpoint.shutil, "copyfile", full)
+    with pytest.raises(OSError, match="no space left"):
+        go(make_model(), checkpoint=tmp_path / "c.pt")
+    monkeypatch.setattr(torch, "save", lambda *_: full(0, 0))
+    with pytest.raises(OSError, match="no space left"):
+        go(make_model(), checkpoint=tmp_path / "d.pt")
+    assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+
+
+def test_two_runs_cannot_write_one_checkpoint(tmp_path):
+    """The second is refused while the first runs, in this process or another."""
+    path, refused = tmp_path / "c.pt", []
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_fit import run, make_model\n"
+        f"run(make_model(), epochs=1, checkpoint={str(path)!r})\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(training.__file__).parents[2])}
+    options = {"env": environment, "timeout": 120, "capture_output": True, "text": True}
+
+    def meanwhile(batch, generator):
+        if not refused:
+            refused.append(subprocess.run([sys.executable, "-c", script], **options))
+            with pytest.raises(ValueError, match=r"c\.pt', expected a file that no other run is writing"):
+                run(make_model(), epochs=1, checkpoint=path)
+        return jitter(batch, generator)
+
+    meanwhile.__qualname__ = jitter.__qualname__
+    run(make_model(), epochs=1, checkpoint=path, augment=meanwhile)
+    assert refused[0].returncode == 1 and "expected a file that no other run is writing" in refused[0].stderr
+    run(make_model(), epochs=1, checkpoint=path)
+    assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+
+
+@pytest.mark.parametrize("where", ["a step", "the writing"])
+def test_ctrl_c_leaves_the_last_checkpoint_and_no_lock(tmp_path, monkeypatch, where):
+    path, save, calls = tmp_path / "c.pt", torch.save, []
+
+    def interrupted(*args):
+        calls.append(1)
+        if where == "the writing":
+            if len(calls) == 3:
+                args[1].write(b"half of it")
+                raise KeyboardInterrupt
+            return save(*args)
+        if len(calls) == 6:  # the second epoch's second step
+            raise KeyboardInterrupt
+        return jitter(*args)
+
+    interrupted.__qualname__ = jitter.__qualname__
+    options = {"augment": interrupted} if where == "a step" else {}
+    before, model = torch.get_rng_state(), make_model()
+    if where == "the writing":
+        monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, epochs=5, checkpoint=path, **options)
+    monkeypatch.undo()
+    assert torch.equal(torch.get_rng_state(), before) and [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+    whole, again = make_model(), make_model()
+    assert len(torch.load(path, weights_only=True)["history"]["loss"]) == 1
+    assert run(again, epochs=5, checkpoint=path) == run(whole, epochs=5) and same(whole, again)
+
+
+def test_the_device_is_what_is_there(monkeypatch):
+    assert training.device("cpu") == training.device(torch.device("cpu")) == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert training.device() == training.device("auto") == torch.device("cpu")
+    with pytest.raises(ValueError, match=r"device: got 'cuda', expected one of those that are here: cpu$"):
+        training.device("cuda")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert training.device() == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert training.device("auto") == torch.device("cuda") and training.device("cuda:1") == torch.device("cuda:1")
+
+
+def test_float64_stays_off_mps(monkeypatch):
+    """It has none: a model that goes where there is a device goes to the CPU instead, one that is sent there is refused."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    x, y = make_data()
+    history = run(make_model().double(), train=(x.double(), y), valid=(x.double(), y), epochs=1)
+    assert len(history.loss) == 1
+    with pytest.raises(ValueError, match="device: got 'mps', expected cpu for a model in float64"):
+        run(make_model().double(), epochs=1, device="mps")
+    with pytest.raises(ValueError, match="data: got float64, expected float32 on mps"):
+        batches.tensors((x.numpy().astype("float64"),), torch.device("mps"))
+
+
+class Forces(nn.Module):
+    """Minus the gradient of an energy, taken in the forward pass by a module that knows nothing of evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, x):
+        x.requires_grad_()
+        return -torch.autograd.grad(self.net(x).sum(), x, create_graph=True)[0]
+
+
+def test_a_network_may_differentiate_in_its_forward_pass():
+    x, _ = make_data()
+    torch.manual_seed(0)
+    model, data = Forces(), (x, -x)  # the forces of a spring
+    history = training.fit(model, mse_loss, data, data, epochs=20, batch_size=16, lr=0.02, best="min", progress=False)
+    assert history.valid[-1] < 0.3 * history.valid[0]
+    found = training.predict(model, data, batch_size=16)
+    assert found.shape == x.shape and not found.requires_grad and all(p.requires_grad for p in model.parameters())
+    torch.testing.assert_close(found, model(x.clone()).detach(), rtol=1e-5, atol=1e-6)
+    assert training.evaluate(model, data, mse_loss, 16) == pytest.approx(float(mse_loss(found, data[1])), rel=1e-5)
+    grids = []
+    spy = nn.Sequential(nn.Linear(4, 3))
+    spy.register_forward_hook(lambda *_: grids.append(torch.is_grad_enabled()))
+    training.predict(spy, data, batch_size=16)
+    assert grids == [False] * 4  # no gradients, and nothing done twice, where the network takes none itself
+
+
+def test_predictions_are_in_order_and_in_eval_mode():
+    model, (x, y) = make_model().train(), make_data()
+    found = training.predict(model, (x, y), batch_size=7)
+    assert all(m.training for m in model.modules())
+    with torch.no_grad():
+        assert torch.allclose(found, model.eval()(x), atol=1e-6)
+    with pytest.raises(ValueError, match="model: got a tuple from it, expected one tensor"):
+        training.predict(SumOverPoints(), Pairs(20), 6)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        training.predict(model, (x[:, :3], y))
+    assert not model.training  # put back as it was, after an error too
 
 
 def test_weights_are_small_plain_and_repeatable(tmp_path):
