@@ -3,16 +3,20 @@
 from .bodies import Bodies, inertia, rigid_bodies
 from .fetch import DownloadError, cache_folder, fetch
 from .images import Split, Splits, rotate, shift
+from .jet_file import jets
+from .jet_observables import Observables, observables, observe
+from .jet_sets import JetInputs, Jets
+from .light_cone import network_input
 from .mnist_idx import mnist, read_idx, rotated_mnist
 from .nsubjettiness import subjettiness
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
-from .top_jets import Jets, Observables, jets, network_input, observables, observe
 
 __all__ = [
     "Bodies",
     "DownloadError",
+    "JetInputs",
     "Jets",
     "Observables",
     "Spins",

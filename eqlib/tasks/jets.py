@@ -53,7 +53,8 @@ class JetBatches:
             momenta = momenta @ groups.Lorentz().matrix(moved).swapaxes(1, 2)
         if not model.startswith("particlenet"):
             momenta, mask = data.network_input(momenta, mask)
-        self.momenta, self.mask, self.labels = momenta.astype("float32"), mask, jets.labels
+        self.momenta, self.mask = momenta.astype("float32"), mask
+        self.labels: Any = jets.labels
 
     def __len__(self) -> int:
         return len(self.labels)
