@@ -1,5 +1,14 @@
 """Data sets: generate, load, check. Arrays in, arrays out; nothing here knows about layers or models."""
 
+from .augment import (
+    boost_jets,
+    random_boosts,
+    random_turns,
+    rename_nodes_anew,
+    shift_images,
+    turn_bodies,
+    turn_images,
+)
 from .bodies import Bodies, inertia, rigid_bodies
 from .fetch import DownloadError, cache_folder, fetch
 from .images import Split, Splits, rotate, shift
@@ -22,6 +31,7 @@ __all__ = [
     "Spins",
     "Split",
     "Splits",
+    "boost_jets",
     "cache_folder",
     "digits",
     "fetch",
@@ -31,13 +41,19 @@ __all__ = [
     "network_input",
     "observables",
     "observe",
+    "random_boosts",
+    "random_turns",
     "read_idx",
     "reference_jets",
     "rename_nodes",
+    "rename_nodes_anew",
     "rigid_bodies",
     "rotate",
     "rotated_mnist",
     "shift",
+    "shift_images",
     "spins_on_graphs",
     "subjettiness",
+    "turn_bodies",
+    "turn_images",
 ]
