@@ -10,7 +10,7 @@ from .augment import (
     turn_images,
 )
 from .bodies import Bodies, inertia, rigid_bodies
-from .fetch import DownloadError, cache_folder, fetch
+from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
 from .jet_file import jets
 from .jet_observables import Observables, observables, observe
@@ -34,7 +34,7 @@ __all__ = [
     "boost_jets",
     "cache_folder",
     "digits",
-    "fetch",
+    "download",
     "inertia",
     "jets",
     "mnist",
