@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eqlib.data.top_jets import SPLITS, Jets, Observables, jets, observables
+from eqlib.data import Jets, jets, observables
+from eqlib.data.jet_file import SPLITS
 
 Array = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ def measure(path: Path) -> dict[str, str]:
     """The same quantities as REFERENCE, from all jets of a file of make_jets.py."""
     parts = [jets(split, path=path, checksum=None) for split in SPLITS]
     values = [observables(part) for part in parts]
-    labels = np.concatenate([part.labels for part in parts])
+    labels = np.concatenate([part.labels for part in parts if part.labels is not None])
     mass, multiplicity, tau32 = (
         np.concatenate([getattr(v, name) for v in values]) for name in ("mass", "multiplicity", "tau32")
     )
@@ -78,6 +79,7 @@ def table(path: Path) -> str:
 
 def image(part: Jets, label: int, bins: int = 40) -> Array:
     """Mean share of pT in cells of (eta, phi) about the axis, +-0.8, (bins, bins), of the jets with this label."""
+    assert part.labels is not None and part.constituents is not None  # make_jets.py knows both
     jet = np.repeat(np.arange(len(part)), np.diff(part.offsets))
     chosen = part.labels[jet] == label
     pt, eta, phi = part.constituents[chosen].T
@@ -93,12 +95,12 @@ def picture(path: Path) -> None:
     from matplotlib.figure import Figure
 
     part = jets("train")
-    values: Observables = observables(part)
+    labels, values = np.asarray(part.labels), observables(part)
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     histogram, *images = figure.subplots(1, 3, width_ratios=(1.35, 1, 1))
     for label, name, colour, style in ((1, "top", "#0072B2", "-"), (0, "QCD", "#D55E00", "--")):
-        mass = values.mass[part.labels == label]
+        mass = values.mass[labels == label]
         histogram.hist(mass, np.arange(0, 305, 5), histtype="step", color=colour, ls=style, lw=1.6, label=name)
     histogram.axvspan(*WINDOW, color="0.9", zorder=0)
     histogram.set(xlabel="jet mass / GeV", ylabel="jets per 5 GeV", xlim=(0, 300))

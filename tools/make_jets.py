@@ -32,8 +32,8 @@ import numpy as np
 from detector import Array, Index
 from numpy.typing import NDArray
 
+from eqlib.data.jet_file import ANGLE_STEP, FORM, LEAST, MOST, PT_STEP, unpack
 from eqlib.data.nsubjettiness import subjettiness
-from eqlib.data.top_jets import ANGLE_STEP, FORM, LEAST, MOST, PT_STEP, lab_momenta, unpack
 
 BATCH = 2000
 R, PT, ETA = 0.8, (550.0, 650.0), 2.0
@@ -174,7 +174,7 @@ def shuffle(classes: Sequence[Sequence[Jet]], seed: int) -> tuple[list[Jet], NDA
 
 
 def pack(jets: Sequence[Jet], labels: NDArray[np.uint8], splits: Sequence[int]) -> dict[str, NDArray[Any]]:
-    """The arrays of eqlib.data.top_jets.FORM: constituents rounded, at most MOST of them; tau from what was kept."""
+    """The arrays of eqlib.data.jet_file.FORM: constituents rounded, at most MOST of them; tau from what was kept."""
     kept = [jet.constituents[:MOST] for jet in jets]
     offsets = np.concatenate([[0], np.cumsum([len(k) for k in kept])])
     axis = np.reshape([jet.axis for jet in jets], (-1, 3)).astype(np.float32)
@@ -192,8 +192,7 @@ def pack(jets: Sequence[Jet], labels: NDArray[np.uint8], splits: Sequence[int]) 
     packed = {name: np.asarray((arrays | rounded)[name]).astype(kind) for name, kind in FORM.items()}
     for n in range(0, len(jets), 500):  # a few at a time: padded arrays are large
         some = slice(n, min(n + 500, len(jets)))
-        momenta, mask = lab_momenta(*unpack(packed, n, some.stop - n), MOST)
-        packed["taus"][some] = subjettiness(momenta, mask)
+        packed["taus"][some] = subjettiness(*unpack(packed, {}, some).momenta())
     return packed
 
 

@@ -1,39 +1,59 @@
 """Data sets: generate, load, check. Arrays in, arrays out; nothing here knows about layers or models."""
 
+from .augment import (
+    boost_jets,
+    random_boosts,
+    random_turns,
+    rename_nodes_anew,
+    shift_images,
+    turn_bodies,
+    turn_images,
+)
 from .bodies import Bodies, inertia, rigid_bodies
-from .fetch import DownloadError, cache_folder, fetch
+from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
+from .jet_file import jets
+from .jet_observables import Observables, observables, observe
+from .jet_sets import JetInputs, Jets
+from .light_cone import network_input
 from .mnist_idx import mnist, read_idx, rotated_mnist
 from .nsubjettiness import subjettiness
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
-from .top_jets import Jets, Observables, jets, network_input, observables, observe
 
 __all__ = [
     "Bodies",
     "DownloadError",
+    "JetInputs",
     "Jets",
     "Observables",
     "Spins",
     "Split",
     "Splits",
+    "boost_jets",
     "cache_folder",
     "digits",
-    "fetch",
+    "download",
     "inertia",
     "jets",
     "mnist",
     "network_input",
     "observables",
     "observe",
+    "random_boosts",
+    "random_turns",
     "read_idx",
     "reference_jets",
     "rename_nodes",
+    "rename_nodes_anew",
     "rigid_bodies",
     "rotate",
     "rotated_mnist",
     "shift",
+    "shift_images",
     "spins_on_graphs",
     "subjettiness",
+    "turn_bodies",
+    "turn_images",
 ]

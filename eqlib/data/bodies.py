@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
-from torch import Tensor
 
 from eqlib import graphs
 from eqlib.groups import O3
@@ -84,20 +81,6 @@ def to_irreps(tensors: ArrayLike) -> Array:
 def to_matrices(components: ArrayLike) -> Array:
     """Components of 0e + 2e, (..., 6), as symmetric matrices (..., 3, 3)."""
     return np.einsum("cab,...c->...ab", basis(), np.asarray(components, dtype=np.float64))
-
-
-def turned(
-    batch: tuple[Tensor, Tensor, Tensor, Tensor], generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A batch of `Bodies` with every body turned about the origin by a random rotation of its own, uniformly; for `augment`."""
-    masses, positions, edges, target = batch
-    # All pairs of a body are edges, so the lowest neighbour, itself included, names the body.
-    body = torch.arange(len(masses)).scatter_reduce(0, edges[1], edges[0], "amin")
-    quaternions = torch.randn(len(masses), 4, generator=generator, dtype=torch.float64)
-    matrices = Rotation.from_quat(quaternions.numpy()).as_matrix()[body.numpy()]
-    tensors = matrices @ to_matrices(target.numpy()) @ matrices.swapaxes(1, 2)
-    moved = np.einsum("nij,nj->ni", matrices, positions.numpy())
-    return masses, torch.tensor(moved).to(positions), edges, torch.tensor(to_irreps(tensors)).to(target)
 
 
 def rigid_bodies(bodies: int, points: int | tuple[int, int], seed: int = 0, spread: float = 0.0) -> Bodies:

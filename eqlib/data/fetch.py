@@ -51,7 +51,7 @@ def check(path: Path, expected: str, name: str | None = None) -> None:
         )
 
 
-def fetch(
+def download(
     url: str, expected: str, *, folder: Path | None = None, name: str | None = None, progress: bool = True
 ) -> Path:
     """Return the local copy of a file, downloading it if it is not there yet.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .fetch import cache_folder, fetch
+from . import fetch
 from .images import Split, Splits, rotate
 
 ADDRESS = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -134,7 +134,7 @@ def rotated_mnist(
 
 
 def _folder(folder: Path | str | None) -> Path:
-    return cache_folder() / "mnist" if folder is None else Path(folder)
+    return fetch.cache_folder() / "mnist" if folder is None else Path(folder)
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -155,7 +155,7 @@ def _load(
             raise ValueError(f"checksums: got none for {name}, expected the MD5 of the unpacked file")
         path = _find(base, name)
         if path is None and download:
-            path = fetch(f"{ADDRESS}{name}.gz", f"md5:{checksums[name]}", folder=base)
+            path = fetch.download(f"{ADDRESS}{name}.gz", f"md5:{checksums[name]}", folder=base)
         if path is None:
             raise FileNotFoundError(
                 f"{base}: no {name} and no {name}.gz there. Put one of them there, pass folder=..., or download=True "

@@ -5,25 +5,23 @@ doi:10.5281/zenodo.2603256, CC BY 4.0). Nothing is downloaded; reading takes two
 pandas and tables.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .jet_sets import Jets
 
 COLUMNS = ("E", "PX", "PY", "PZ")
 MOST = 200  # constituents of a jet in these files
 
 
-def reference_jets(
-    path: Path | str, number: int, *, first: int = 0, particles: int = MOST
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
-    """Some jets of train.h5, val.h5 or test.h5: raw momenta, mask and labels, as `network_input` and `subjettiness` take them.
+def reference_jets(path: Path | str, number: int, *, first: int = 0, particles: int = MOST) -> Jets:
+    """Some jets of train.h5, val.h5 or test.h5; their particles are massless, and labels are 1 for top and 0 for QCD.
 
     number: how many jets, from number `first` on; all columns of 10,000 jets take 64 MB. particles: the hardest so many
     of each, 1 ... 200.
-    Returns momenta (number, particles, 4), (E, px, py, pz) in GeV, massless, zero-padded, by falling pT; mask
-    (number, particles); labels (number,), 1 for top and 0 for QCD.
     Raises ImportError without pandas and tables, FileNotFoundError without the file, and ValueError for a number that
     cannot be and for a file of another form.
     """
@@ -59,4 +57,4 @@ def reference_jets(
         )
     # The energies are float32; from the momenta they are exact again, and the particles massless.
     momenta[..., 0] = np.where(momenta[..., 0] > 0, np.linalg.norm(momenta[..., 1:], axis=-1), 0.0)
-    return momenta, momenta[..., 0] > 0, labels
+    return replace(Jets.from_momenta(momenta, momenta[..., 0] > 0, labels), most=particles)

@@ -95,26 +95,6 @@ def test_fit_takes_them():
     assert history.loss[-1] < 0.5 * history.loss[0]
 
 
-def test_turned_bodies_keep_their_physics():
-    """Every body by its own rotation: inside a body distances stay, and the tensors are those of the turned body."""
-    made = data.rigid_bodies(4, (3, 5), seed=0)
-    batch = tuple(
-        torch.as_tensor(a).double() if a.dtype == np.float32 else torch.as_tensor(a) for a in made.batch(np.arange(4))
-    )
-    masses, positions, edges, target = module.turned(batch, torch.Generator().manual_seed(0))
-    assert torch.equal(masses, batch[0]) and torch.equal(edges, batch[2])
-    assert (positions - batch[1]).norm(dim=1).min() > 1e-3
-    gaps = [(p[edges[0]] - p[edges[1]]).norm(dim=1) for p in (batch[1], positions)]
-    assert torch.allclose(*gaps, atol=1e-12)
-    again = module.of_points(masses[:, 0].numpy(), positions.numpy(), made.sizes)
-    assert np.abs(again.about_points - target.numpy()).max() < 1e-6  # the target came in float32
-    ends = np.cumsum(made.sizes)
-    places = [slice(end - size, end) for end, size in zip(ends, made.sizes, strict=True)]
-    turns = [np.linalg.lstsq(batch[1][p].numpy(), positions[p].numpy(), rcond=None)[0] for p in places]
-    assert np.abs(turns @ np.swapaxes(turns, 1, 2) - np.eye(3)).max() < 1e-9
-    assert np.abs(turns[0] - turns[1]).max() > 0.1
-
-
 def _squared(output, target):
     return (output - target).square().mean()
 

@@ -58,26 +58,28 @@ def left_over(folder: Path) -> list[str]:
 
 
 def test_a_file_is_fetched_once_checked_and_kept(cache, server, capsys):
-    path = data.fetch(f"{server.address}/a.bin", SHA256)
+    path = data.download(f"{server.address}/a.bin", SHA256)
     assert path == cache / "a.bin" and path.read_bytes() == CONTENT
     assert "a.bin" in capsys.readouterr().err  # the bar
-    assert data.fetch(f"{server.address}/a.bin", MD5) == path
+    assert data.download(f"{server.address}/a.bin", MD5) == path
     assert server.asked == 1 and left_over(cache) == ["a.bin"]
 
 
 def test_a_packed_file_is_stored_unpacked(tmp_path, cache):
     packed = tmp_path / "b.bin.gz"
     packed.write_bytes(gzip.compress(CONTENT))
-    path = data.fetch(packed.as_uri(), SHA256, progress=False)
+    path = data.download(packed.as_uri(), SHA256, progress=False)
     assert path == cache / "b.bin" and path.read_bytes() == CONTENT
-    elsewhere = data.fetch(packed.as_uri(), SHA256, folder=tmp_path / "other", name="c", progress=False)
+    elsewhere = data.download(packed.as_uri(), SHA256, folder=tmp_path / "other", name="c", progress=False)
     assert elsewhere == tmp_path / "other" / "c" and elsewhere.read_bytes() == CONTENT
 
 
 def test_two_at_once_download_once(cache, server):
     results = []
     threads = [
-        threading.Thread(target=lambda: results.append(data.fetch(f"{server.address}/a.bin", SHA256, progress=False)))
+        threading.Thread(
+            target=lambda: results.append(data.download(f"{server.address}/a.bin", SHA256, progress=False))
+        )
         for _ in range(4)
     ]
     for thread in threads:
@@ -90,25 +92,25 @@ def test_two_at_once_download_once(cache, server):
 def test_a_wrong_checksum_names_both_sums_and_leaves_nothing(cache, server):
     wrong = "sha256:" + "0" * 64
     with pytest.raises(ValueError, match=rf"a\.bin: wrong checksum: got sha256 {SHA256[7:]}, expected 0{{64}}"):
-        data.fetch(f"{server.address}/a.bin", wrong, progress=False)
+        data.download(f"{server.address}/a.bin", wrong, progress=False)
     assert left_over(cache) == []
-    path = data.fetch(f"{server.address}/a.bin", SHA256, progress=False)
+    path = data.download(f"{server.address}/a.bin", SHA256, progress=False)
     path.write_bytes(b"damaged later")
     with pytest.raises(ValueError, match="delete it and fetch it again"):
-        data.fetch(f"{server.address}/a.bin", SHA256, progress=False)
+        data.download(f"{server.address}/a.bin", SHA256, progress=False)
 
 
 @pytest.mark.parametrize("name", ["short.bin", "missing.bin"])
 def test_what_breaks_off_or_is_not_there_is_a_download_error(cache, server, name):
     with pytest.raises(data.DownloadError, match=f"cannot download {server.address}/{name}"):
-        data.fetch(f"{server.address}/{name}", SHA256, progress=False)
+        data.download(f"{server.address}/{name}", SHA256, progress=False)
     assert left_over(cache) == []
 
 
 def test_offline_says_where_to_put_the_file(cache):
     # Port 9 of the loopback: nobody listens, as when there is no network.
     with pytest.raises(ConnectionError, match=r"offline, put the unpacked file d\.bin") as caught:
-        data.fetch("http://127.0.0.1:9/d.bin.gz", SHA256, progress=False)
+        data.download("http://127.0.0.1:9/d.bin.gz", SHA256, progress=False)
     assert str(cache / "d.bin") in str(caught.value) and SHA256 in str(caught.value)
     assert left_over(cache) == []
 
@@ -117,7 +119,7 @@ def test_a_damaged_archive_is_refused(tmp_path, cache):
     packed = tmp_path / "b.gz"
     packed.write_bytes(gzip.compress(CONTENT)[:-20])
     with pytest.raises(ValueError, match="got a damaged archive"):
-        data.fetch(packed.as_uri(), SHA256, progress=False)
+        data.download(packed.as_uri(), SHA256, progress=False)
     assert left_over(cache) == []
 
 
@@ -125,14 +127,14 @@ def test_a_folder_that_cannot_be_made_says_what_to_set(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("EQLIB_CACHE", str(tmp_path / "file"))
     with pytest.raises(OSError, match="Set EQLIB_CACHE to a folder that can be written"):
-        data.fetch("http://127.0.0.1:9/d.bin", SHA256)
+        data.download("http://127.0.0.1:9/d.bin", SHA256)
 
 
 def test_a_checksum_of_unknown_kind_is_refused(cache):
     cache.mkdir()
     (cache / "d.bin").write_bytes(b"")
     with pytest.raises(ValueError, match="checksum: got 'crc:1', expected"):
-        data.fetch("http://127.0.0.1:9/d.bin", "crc:1")
+        data.download("http://127.0.0.1:9/d.bin", "crc:1")
 
 
 @pytest.mark.parametrize(

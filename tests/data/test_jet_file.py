@@ -11,7 +11,7 @@ import pytest
 from make_jets import Jet
 
 from eqlib import data
-from eqlib.data.top_jets import FILE, SHA256, read
+from eqlib.data.jet_file import FILE, SHA256, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -46,7 +46,7 @@ def minkowski(p, q):
 
 def test_rounding_costs_less_than_a_tenth_of_a_permille_in_pt_and_3e_5_in_angle(tmp_path):
     path, digest, found = written(tmp_path, [60, 1, 128, 0, 17, 80])
-    jets = data.jets(path=path, checksum=digest, dtype=np.float64)
+    jets = data.jets(path=path, checksum=digest)
     truth = np.concatenate([jet.constituents for jet in found])
     around = np.repeat(jets.axis, np.diff(jets.offsets), axis=0)
     pt, eta, phi = jets.constituents.T
@@ -89,9 +89,10 @@ def test_the_same_jets_give_the_same_bytes(tmp_path):
 def test_jets_of_0_1_and_128_constituents(tmp_path):
     path, _, _ = written(tmp_path, [0, 1, 128, 2], splits=[4, 0, 0])
     jets = data.jets(path=path, checksum=None)
-    assert jets.mask.sum(1).tolist() == [0, 1, 128, 2]
-    assert not jets.inputs[0].any() and np.isfinite(jets.inputs).all()
-    plus, minus, x, y = jets.inputs[1, 0]  # one particle is the axis
+    inputs = data.JetInputs(jets, particles=128)
+    assert inputs.mask.sum(1).tolist() == [0, 1, 128, 2]
+    assert not inputs.momenta[0].any() and np.isfinite(inputs.momenta).all()
+    plus, minus, x, y = inputs.momenta[1, 0]  # one particle is the axis
     assert plus > 0 and abs(minus) < 1e-5 * plus and np.abs([x, y]).max() < 1e-5 * plus
     values = data.observables(jets)
     assert values.multiplicity.tolist() == [0, 1, 128, 2]

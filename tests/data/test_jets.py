@@ -9,14 +9,20 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from eqlib import data, groups, training
-from eqlib.data.top_jets import FILE, SHA256
+from eqlib.data.jet_file import FILE, SHA256
 
 PARTS = {"train": 6000, "valid": 1000, "test": 3000}
 
 
 @pytest.fixture(scope="module")
 def held_out():
-    return data.jets("test", dtype=np.float64)
+    return data.jets("test")
+
+
+@pytest.fixture(scope="module")
+def components(held_out):
+    """Light-cone components of all particles, float64."""
+    return data.network_input(*held_out.momenta())[0]
 
 
 def minkowski(p, q):
@@ -38,12 +44,14 @@ def test_the_file_is_small_checked_and_says_how_it_was_made():
 
 @pytest.mark.parametrize("split", PARTS)
 def test_each_split_has_the_stated_size_and_is_balanced_wherever_it_is_cut(split):
-    jets = data.jets(split, particles=50)
+    jets = data.jets(split)
     assert len(jets) == PARTS[split] and jets.labels.dtype == np.int64
     assert (jets.labels.reshape(-1, 2).sum(1) == 1).all()
     assert 0.45 < jets.labels[::2].mean() < 0.55
-    fewer = data.jets(split, particles=50, number=10)
-    assert np.array_equal(fewer.inputs, jets.inputs[:10]) and np.array_equal(fewer.taus, jets.taus[:10])
+    fewer = data.jets(split, number=10)
+    inputs = [data.JetInputs(j).momenta[:10] for j in (fewer, jets)]
+    assert np.array_equal(*inputs) and np.array_equal(fewer.taus, jets.taus[:10])
+    assert np.array_equal(fewer.particles, jets.particles[: fewer.offsets[-1]])
     assert np.array_equal(fewer.constituents, jets.constituents[: fewer.offsets[-1]])
 
 
@@ -83,10 +91,11 @@ def test_pinned():
 
 
 def test_a_batch_is_inputs_mask_and_labels_and_fit_takes_it():
-    jets = data.jets("valid", particles=20, number=6)
+    jets = data.JetInputs(data.jets("valid", number=6), particles=20)
     inputs, mask, labels = jets.batch(np.array([3, 1]))
+    assert len(jets) == 6
     assert inputs.shape == (2, 20, 4) and inputs.dtype == np.float32 and mask.dtype == bool
-    assert np.array_equal(inputs, jets.inputs[[3, 1]]) and np.array_equal(labels, jets.labels[[3, 1]])
+    assert np.array_equal(inputs, jets.momenta[[3, 1]]) and np.array_equal(labels, jets.labels[[3, 1]])
     assert np.array_equal(mask, jets.mask[[3, 1]])
 
     class Energies(torch.nn.Linear):
@@ -103,10 +112,10 @@ def test_a_batch_is_inputs_mask_and_labels_and_fit_takes_it():
 # what networks get ----------------------------------------------------------------------------------------------------
 
 
-def test_inputs_are_the_lorentz_groups_components_of_the_turned_momenta(held_out):
+def test_inputs_are_the_lorentz_groups_components_of_the_turned_momenta(held_out, components):
     momenta, mask = held_out.momenta()
     Q = groups.Lorentz().coordinates
-    turned = held_out.inputs @ Q  # Q^T x, back to (E, x, y, z)
+    turned = components @ Q  # Q^T x, back to (E, x, y, z)
     np.testing.assert_allclose(turned[..., 0], momenta[..., 0], rtol=1e-12)
     total, before = turned.sum(1), momenta.sum(1)
     assert np.abs(total[:, 1:3]).max() < 1e-9  # the jet points along z
@@ -147,16 +156,20 @@ def test_small_components_keep_their_digits_under_boosts(gamma):
 
 
 def test_padding_and_mask():
-    jets, fewer, more = (data.jets("valid", particles=p, number=40, dtype=np.float64) for p in (128, 7, 150))
+    jets = data.jets("valid", number=40)
     count = np.diff(jets.offsets)
-    for part, p in ((jets, 128), (fewer, 7), (more, 150)):
-        assert part.inputs.shape == (40, p, 4) and part.inputs.dtype == np.float64
-        assert np.array_equal(part.mask, np.arange(p) < count[:, None])
-        assert not part.inputs[~part.mask].any() and part.inputs[part.mask][:, 0].all()
+    whole, fewer, more = (data.network_input(*jets.momenta(), particles=p) for p in (128, 7, 150))
+    for (inputs, mask), p in ((whole, 128), (fewer, 7), (more, 150)):
+        assert inputs.shape == (40, p, 4) and inputs.dtype == np.float64
+        assert np.array_equal(mask, np.arange(p) < count[:, None])
+        assert not inputs[~mask].any() and inputs[mask][:, 0].all()
     # The axis is that of the whole jet, however many of its particles are kept.
-    assert np.array_equal(fewer.inputs, jets.inputs[:, :7]) and np.array_equal(more.inputs[:, :128], jets.inputs)
+    assert np.array_equal(fewer[0], whole[0][:, :7]) and np.array_equal(more[0][:, :128], whole[0])
     momenta, mask = jets.momenta(7)
-    assert np.array_equal(momenta, jets.momenta()[0][:, :7]) and np.array_equal(mask, fewer.mask)
+    assert np.array_equal(momenta, jets.momenta()[0][:, :7]) and np.array_equal(mask, fewer[1])
+    # What a tagger is given has the axis of the particles that it is given.
+    assert np.array_equal(data.JetInputs(jets, particles=7).momenta, data.network_input(momenta, mask, dtype="f4")[0])
+    assert np.array_equal(data.JetInputs(jets, "lab", particles=7).momenta, momenta.astype("f4"))
 
 
 def test_opposite_and_backward_particles_are_finite():
@@ -184,10 +197,8 @@ def test_particles_with_a_mass():
     ("options", "message"),
     [
         ({"split": "all"}, "split: got 'all', expected one of .'train', 'valid', 'test'."),
-        ({"particles": 0}, "particles: got 0, expected at least 1"),
         ({"number": 0}, "number: got 0, expected 1 ... 6000"),
         ({"number": 6001}, "number: got 6001"),
-        ({"dtype": np.int32, "number": 2}, "dtype: got .*int32.*, expected np.float32 or np.float64"),
         ({"checksum": "ab" * 32}, "jets.npz: wrong checksum: got SHA-256 [0-9a-f]{64}, expected abab"),
     ],
 )
@@ -221,6 +232,10 @@ def test_other_bad_numbers_are_refused():
         data.network_input(momenta, mask, particles=-1)
     with pytest.raises(ValueError, match="particles: got 0, expected at least 1"):
         data.jets("valid", number=2).momenta(0)
+    with pytest.raises(ValueError, match=r"dtype: got .*int32.*, expected np.float32 or np.float64"):
+        data.network_input(momenta, mask, dtype=np.int32)
+    with pytest.raises(ValueError, match=r'frame: got .raw., expected "jet" or "lab"'):
+        data.JetInputs(data.jets("valid", number=2), "raw")
     with pytest.raises(ValueError, match=r"momenta: got an energy of 10 GeV, expected 5 for .* and mass 0: raw"):
         data.network_input(momenta * [2, 1, 1, 1], mask)
     # What the mask leaves out may hold anything.

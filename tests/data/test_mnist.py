@@ -2,15 +2,14 @@
 
 import gzip
 import hashlib
-import importlib
 import struct
 
 import numpy as np
 import pytest
 
 from eqlib import data
+from eqlib.data import mnist_idx as module
 
-module = importlib.import_module("eqlib.data.mnist_idx")  # `data.mnist` itself is the function
 NAMES = module.FILES
 
 
@@ -96,7 +95,7 @@ def test_numbers_of_images_and_labels_must_agree(tmp_path):
 
 
 def test_what_is_missing_is_said_and_nothing_is_downloaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "fetch", lambda *_, **__: pytest.fail("downloaded without being asked"))
+    monkeypatch.setattr(module.fetch, "download", lambda *_, **__: pytest.fail("downloaded without being asked"))
     with pytest.raises(FileNotFoundError, match="no train-images-idx3-ubyte and no"):
         data.mnist(tmp_path)
     with pytest.raises(ValueError, match="kind: got 'valid'"):

@@ -17,10 +17,12 @@ class Table(dict):
 
 
 def columns(n=6, seed=0):
-    """n jets: number i has i massless particles, in float32."""
+    """n jets: number i has i massless particles by falling pT, in float32."""
     momenta = np.zeros((n, 200, 4))
     momenta[..., 1:] = 100 * np.random.RandomState(seed).normal(size=(n, 200, 3))
     momenta[np.arange(200) >= np.arange(n)[:, None]] = 0
+    order = np.argsort(-np.hypot(momenta[..., 1], momenta[..., 2]), axis=1)
+    momenta = np.take_along_axis(momenta, order[..., None], axis=1)
     momenta[..., 0] = np.linalg.norm(momenta[..., 1:], axis=-1)
     momenta = momenta.astype(np.float32)
     table = {f"{name}_{k}": momenta[:, k, i] for k in range(200) for i, name in enumerate(("E", "PX", "PY", "PZ"))}
@@ -52,13 +54,15 @@ def reference(monkeypatch, tmp_path):
 def test_momenta_mask_and_labels(reference):
     momenta, table = columns()
     path = reference(table)
-    found, mask, labels = data.reference_jets(path, 6)
+    jets = data.reference_jets(path, 6)
+    (found, mask), labels = jets.momenta(), jets.labels
+    assert len(jets) == 6 and jets.mass is None
     assert found.shape == (6, 200, 4) and found.dtype == np.float64
     np.testing.assert_allclose(found, momenta, rtol=1e-6)
     assert mask.sum(1).tolist() == [0, 1, 2, 3, 4, 5] and labels.tolist() == [0, 1, 0, 1, 0, 1]
     np.testing.assert_allclose(found[..., 0], np.linalg.norm(found[..., 1:], axis=-1), rtol=1e-15)
-    some, _, labels = data.reference_jets(path, 2, first=3, particles=3)
-    assert np.array_equal(some, found[3:5, :3]) and labels.tolist() == [1, 0]
+    some = data.reference_jets(path, 2, first=3, particles=3)
+    assert np.array_equal(some.momenta()[0], found[3:5, :3]) and some.labels.tolist() == [1, 0]
     inputs, _ = data.network_input(found, mask, particles=4)
     assert np.isfinite(inputs).all()
 

@@ -10,7 +10,7 @@ from eqlib.data.nsubjettiness import rapidity_and_phi
 
 @pytest.fixture(scope="module")
 def held_out():
-    return data.jets("test", dtype=np.float64)
+    return data.jets("test")
 
 
 def four_momenta(pt, eta, phi):

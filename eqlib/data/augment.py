@@ -1,0 +1,88 @@
+"""Augmentations: what `training.fit` does to each batch anew. Each takes (batch, generator) and returns a batch.
+
+One with a setting, such as `reach`, is passed as functools.partial(shift_images, reach=3): a checkpoint knows a partial by its
+function and its settings, so that a run cannot go on under another one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from eqlib import groups
+
+from .bodies import to_irreps, to_matrices
+from .images import rotate, shift
+from .spins import rename_nodes
+
+Batch = tuple[Any, ...]
+
+
+def turn_images(batch: Batch, generator: torch.Generator) -> Batch:
+    """Each image of (images, labels) turned by an angle of its own, uniformly.
+
+    The images of rotated sets have been turned once already, so a pixel is interpolated twice; nothing is clipped.
+    """
+    images, *rest = batch
+    angles = torch.rand(len(images), generator=generator, dtype=torch.float64) * 2 * torch.pi
+    return _like(images, rotate(images.numpy(), angles.numpy())), *rest
+
+
+def shift_images(batch: Batch, generator: torch.Generator, reach: int) -> Batch:
+    """Each image of (images, labels) moved by whole pixels of its own, at most `reach` in both directions."""
+    images, *rest = batch
+    steps = torch.randint(-reach, reach + 1, (len(images), 2), generator=generator)
+    return _like(images, shift(images.numpy(), steps.numpy())), *rest
+
+
+def rename_nodes_anew(batch: Batch, generator: torch.Generator) -> Batch:
+    """The nodes of each graph of (adjacency, x, target) in a random order."""
+    adjacency, x, *rest = batch
+    return *rename_nodes(adjacency, x, torch.rand(x.shape[:2], generator=generator).argsort(-1)), *rest
+
+
+def boost_jets(batch: Batch, generator: torch.Generator) -> Batch:
+    """Each jet of (raw momenta, mask, labels) turned at random, then boosted into a random direction by gamma = 1 ... 10."""
+    momenta, *rest = batch
+    rapidity = np.arccosh(10.0) * torch.rand(len(momenta), generator=generator, dtype=torch.float64).numpy()
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    moved = random_boosts(len(momenta), np.cosh(rapidity), seed) * random_turns(len(momenta), seed + 1)
+    return momenta @ _like(momenta, groups.Lorentz().matrix(moved)).mT, *rest
+
+
+def turn_bodies(batch: Batch, generator: torch.Generator) -> Batch:
+    """Each body of `Bodies`, (masses, positions, edges, target), turned about the origin by a rotation of its own, uniformly."""
+    masses, positions, edges, target = batch
+    # All pairs of a body are edges, so the lowest neighbour, itself included, names the body.
+    body = torch.arange(len(masses)).scatter_reduce(0, edges[1], edges[0], "amin")
+    quaternions = torch.randn(len(masses), 4, generator=generator, dtype=torch.float64)
+    matrices = Rotation.from_quat(quaternions.numpy()).as_matrix()[body.numpy()]
+    tensors = matrices @ to_matrices(target.numpy()) @ matrices.swapaxes(1, 2)
+    moved = np.einsum("nij,nj->ni", matrices, positions.numpy())
+    return masses, _like(positions, moved), edges, _like(target, to_irreps(tensors))
+
+
+def random_boosts(number: int, gamma: float | NDArray[np.float64], seed: int) -> groups.Element:
+    """So many boosts, each into a direction of its own, by a Lorentz factor gamma >= 1: one, or (number,) of them."""
+    factors = np.broadcast_to(np.asarray(gamma, dtype=np.float64), (number,))
+    if not (factors >= 1).all():
+        raise ValueError(f"gamma: got {factors.min()}, expected at least 1")
+    direction = np.random.default_rng(seed).normal(size=(number, 3))
+    rapidity = np.arccosh(factors)[:, None] * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    return groups.Lorentz().element(np.concatenate([np.zeros((number, 3)), rapidity], axis=1))
+
+
+def random_turns(number: int, seed: int) -> groups.Element:
+    """So many random rotations of space, uniform."""
+    turns = Rotation.random(number, np.random.default_rng(seed)).as_rotvec()
+    return groups.Lorentz().element(np.concatenate([turns, np.zeros((number, 3))], axis=1))
+
+
+def _like(tensor: Tensor, array: NDArray[Any]) -> Tensor:
+    """The array as a tensor of the same dtype."""
+    return torch.as_tensor(array).to(tensor)

@@ -1,0 +1,120 @@
+"""Top and QCD jets: 10,000 simulated ones that the package ships, for the Lorentz group's networks and their rivals.
+
+How they were made: docs/data_jets.md, tools/make_jets.py.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jet_sets import Jets
+
+Array = NDArray[np.float64]
+
+FILE = Path(__file__).with_name("files") / "jets.npz"
+SHA256 = "e500cb250f6e59ad44f42e8f771b8c81504b5c200e158fbc55377fc52833407d"
+SPLITS = ("train", "valid", "test")
+MOST = 128  # constituents of a jet, the hardest ones
+
+#: pT = LEAST exp(PT_STEP k), k uint16: 0.01 GeV ... 1 TeV with an error below 0.009 %. Angles = ANGLE_STEP k, k int16.
+LEAST, PT_STEP, ANGLE_STEP = 0.01, np.log(1e5) / 65535, 5e-5
+
+#: The file's arrays and their types: n jets, N constituents of all of them.
+FORM = {
+    "offsets": np.int32,  # (n + 1,): jet i has constituents offsets[i] ... offsets[i + 1]
+    "pt": np.uint16,  # (N,)
+    "angles": np.int16,  # (N, 2): eta and phi, relative to the jet's axis
+    "axis": np.float32,  # (n, 3): pT in GeV, eta, phi
+    "labels": np.uint8,  # (n,): 1 for top, 0 for QCD
+    "taus": np.float32,  # (n, 3)
+    "splits": np.int32,  # (3,): how many jets are train, valid, test, in this order
+}
+
+
+def jets(
+    split: str = "train",
+    number: int | None = None,
+    *,
+    path: Path | str | None = None,
+    checksum: str | None = SHA256,
+) -> Jets:
+    """The shipped jets: 6,000 "train", 1,000 "valid" or 3,000 "test", half of each tops; needs no network.
+
+    number: only the first so many jets of the split; of each pair that begins at an even place one is a top.
+    path: another file that tools/make_jets.py wrote. checksum: its SHA-256; None: not checked.
+    All particles are massless, and a jet has at most 128.
+    Raises ValueError for an unknown split, a number that cannot be, and for a truncated, damaged or other file, naming it;
+    FileNotFoundError if there is none.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split: got {split!r}, expected one of {SPLITS}")
+    arrays, recipe = read(FILE if path is None else Path(path), checksum)
+    place = SPLITS.index(split)
+    first, most = int(arrays["splits"][:place].sum()), int(arrays["splits"][place])
+    number = most if number is None else number
+    if not 1 <= number <= most:
+        raise ValueError(f"number: got {number!r}, expected 1 ... {most}, the jets of split {split!r}")
+    return unpack(arrays, recipe, slice(first, first + number))
+
+
+def read(path: Path, checksum: str | None) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays of FORM and the recipe, checked; see `jets`. Objects (pickles) are refused."""
+    content = path.read_bytes()
+    if checksum is not None and (found := hashlib.sha256(content).hexdigest()) != checksum:
+        raise ValueError(f"{path}: wrong checksum: got SHA-256 {found}, expected {checksum}: truncated or another file")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in FORM}
+            recipe = json.loads(str(file["recipe"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path}: got a damaged file or another one ({error}), expected jets of make_jets.py"
+        ) from error
+    n, constituents = arrays["labels"].size, arrays["pt"].size
+    shapes = {"offsets": (n + 1,), "pt": (constituents,), "angles": (constituents, 2), "axis": (n, 3)}
+    for name, shape in (shapes | {"labels": (n,), "taus": (n, 3), "splits": (3,)}).items():
+        if arrays[name].shape != shape or arrays[name].dtype != FORM[name]:
+            raise ValueError(
+                f"{path}: {name}: got {arrays[name].dtype} {arrays[name].shape}, expected {np.dtype(FORM[name])} {shape}"
+            )
+    count = np.diff(arrays["offsets"])
+    if arrays["offsets"][0] != 0 or arrays["offsets"][-1] != constituents or count.min(initial=0) < 0:
+        found = f"{arrays['offsets'][0]} ... {arrays['offsets'][-1]}, smallest step {count.min(initial=0)}"
+        raise ValueError(f"{path}: offsets: got {found}, expected rising ones from 0 to {constituents}")
+    if count.max(initial=0) > MOST or arrays["splits"].min() < 0 or arrays["splits"].sum() != n:
+        raise ValueError(
+            f"{path}: got jets of up to {count.max(initial=0)} constituents, splits {arrays['splits']}, "
+            f"expected at most {MOST} and {n} jets in all"
+        )
+    if arrays["labels"].max(initial=0) > 1:
+        raise ValueError(f"{path}: labels: got {arrays['labels'].max()}, expected 0 and 1")
+    return arrays, recipe
+
+
+def unpack(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any], chosen: slice) -> Jets:
+    """These jets of the file's arrays."""
+    offsets = arrays["offsets"][chosen.start : chosen.stop + 1].astype(np.int64)
+    part = slice(offsets[0], offsets[-1])
+    offsets -= offsets[0]
+    relative = np.column_stack([LEAST * np.exp(PT_STEP * arrays["pt"][part]), ANGLE_STEP * arrays["angles"][part]])
+    axis, taus = (arrays[name][chosen].astype(np.float64) for name in ("axis", "taus"))
+    around = np.repeat(axis, np.diff(offsets), axis=0)
+    pt, eta, phi = relative[:, 0], relative[:, 1] + around[:, 1], relative[:, 2] + around[:, 2]
+    particles = np.column_stack([pt * np.cosh(eta), pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)])
+    return Jets(
+        particles=particles,
+        offsets=offsets,
+        most=MOST,
+        labels=arrays["labels"][chosen].astype(np.int64),
+        axis=axis,
+        constituents=relative,
+        taus=taus,
+        recipe=recipe,
+    )

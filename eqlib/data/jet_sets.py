@@ -1,0 +1,188 @@
+"""Jets of any source, shipped, public or a reader's own, and what a tagger is given of them.
+
+Raw momenta are (E, px, py, pz) in GeV, metric (+,-,-,-), float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from eqlib import groups
+
+from .light_cone import network_input
+
+Array = NDArray[np.float64]
+
+PARTICLES = 50  # of a jet, the hardest, are what taggers are given unless told otherwise
+SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` allows energies to be off by half of it
+
+
+@dataclass(frozen=True, eq=False)
+class Jets:
+    """n jets with N particles in all, as they were measured: `jets`, `reference_jets` and `Jets.from_momenta` make them.
+
+    particles: (N, 4), float64, raw (E, px, py, pz) in GeV; those of a jet by falling pT, as pT was before any `moved`.
+    offsets: (n + 1,), int64: jet i has particles offsets[i] ... offsets[i + 1]; none is a jet too.
+    most: how many particles `momenta` gives unless told otherwise.
+    labels: (n,), int64, classes, 1 for top and 0 for QCD; None where nobody knows.
+    mass: (N,), float64, GeV, of each particle; None where all are massless.
+    axis: (n, 3), float64: pT in GeV, pseudorapidity eta and phi of each jet as it was clustered; None if not known.
+    constituents: (N, 3), float64: pT in GeV, eta - eta(axis), phi - phi(axis), with `axis`.
+    taus: (n, 3), float64: tau_1, tau_2, tau_3 of `subjettiness`; None where they have yet to be computed.
+    recipe: seed, versions and settings they were made with, if known.
+    """
+
+    particles: Array
+    offsets: NDArray[np.int64]
+    most: int
+    labels: NDArray[np.int64] | None = None
+    mass: Array | None = None
+    axis: Array | None = None
+    constituents: Array | None = None
+    taus: Array | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_momenta(
+        cls, momenta: ArrayLike | Sequence[ArrayLike], mask: ArrayLike | None = None, labels: ArrayLike | None = None
+    ) -> Jets:
+        """A reader's own jets.
+
+        momenta: (n, p, 4), or a list of n arrays (p_i, 4): raw (E, px, py, pz) in GeV, in any order of the particles.
+        mask: (n, p), bool, which particles there are; by default those that are not four zeros. labels: (n,), whole numbers
+        from 0, or None. A jet without particles is an input like any other.
+        A particle's mass is that of its E and p. m^2 within the rounding of the momenta's dtype, or below 0 by at most 2e-5 E^2,
+        counts as 0, and E is then set to |p|.
+        Raises ValueError for other shapes and dtypes, NaN or inf, a negative energy, and a space-like momentum.
+        """
+        rows, counts, eps = _rows(momenta)
+        jet = np.repeat(np.arange(len(counts)), counts)
+        there = rows.any(1)
+        if mask is not None:
+            m, shape = np.asarray(mask, dtype=bool), (len(counts), int(counts.max(initial=0)))
+            if (counts != shape[1]).any() or m.shape != shape:
+                raise ValueError(f"mask: got shape {m.shape}, expected one for each particle of an array (n, p, 4)")
+            there = m.ravel()
+        rows, jet = rows[there], jet[there]
+        counts = np.bincount(jet, minlength=len(counts))
+        rows = rows[np.lexsort((-np.hypot(rows[:, 1], rows[:, 2]), jet))]
+        length = np.linalg.norm(rows[:, 1:], axis=1)
+        square = (rows[:, 0] - length) * (rows[:, 0] + length)
+        for wrong, what in (
+            (~np.isfinite(rows).all(1), "NaN or inf"),
+            (rows[:, 0] < 0, "a negative energy"),
+            (square < -SPACE_LIKE * rows[:, 0] ** 2, "a space-like momentum"),
+        ):
+            if wrong.any():
+                where = int(wrong.argmax())
+                raise ValueError(
+                    f"momenta: got {what}, {rows[where].tolist()} in jet {jet[where]}, expected (E, px, py, pz) in GeV "
+                    "with E >= |p|"
+                )
+        massive = square > 8 * eps * rows[:, 0] ** 2
+        rows[:, 0] = np.where(massive, rows[:, 0], length)
+        mass = np.sqrt(np.where(massive, square, 0.0)) if massive.any() else None
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return cls(rows, offsets, max(int(counts.max(initial=0)), 1), _labels(labels, len(counts)), mass)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def momenta(self, particles: int | None = None) -> tuple[Array, NDArray[np.bool_]]:
+        """The hardest particles, (n, particles, 4) as (E, px, py, pz) in GeV, zero-padded, and the mask (n, particles).
+
+        particles: `most` by default.
+        """
+        particles = self.most if particles is None else particles
+        return self._padded(self.particles, particles), np.arange(particles) < np.diff(self.offsets)[:, None]
+
+    def masses(self, particles: int | None = None) -> Array:
+        """Of the same particles, (n, particles), GeV, zero-padded: `network_input` takes them."""
+        mass = np.zeros(len(self.particles)) if self.mass is None else self.mass
+        return self._padded(mass, self.most if particles is None else particles)
+
+    def moved(self, g: groups.Element) -> Jets:
+        """Every jet by its own Lorentz transformation, or all by one; labels and masses stay, axis and taus do not.
+
+        g: n elements of `groups.Lorentz()` or one. The order of the particles stays, so `momenta(50)` are the same particles.
+        """
+        if not isinstance(g.group, groups.SL2C):
+            raise ValueError(f"g: got an element of {g.group}, expected one of {groups.Lorentz()}")
+        if len(g) not in (1, len(self)):
+            raise ValueError(f"g: got {len(g)} elements, expected 1 or {len(self)}, one for each jet")
+        momenta, mask = self.momenta(max(int(np.diff(self.offsets).max(initial=0)), 1))
+        moved = (momenta @ g.group.matrix(g).swapaxes(1, 2))[mask]
+        return replace(self, particles=moved, axis=None, constituents=None, taus=None)
+
+    def _padded(self, values: Array, particles: int) -> Array:
+        """(N, ...) -> (n, particles, ...)"""
+        if particles < 1:
+            raise ValueError(f"particles: got {particles!r}, expected at least 1")
+        jet = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        place = np.arange(len(jet)) - self.offsets[jet]
+        kept = place < particles
+        out = np.zeros((len(self), particles, *values.shape[1:]))
+        out[jet[kept], place[kept]] = values[kept]
+        return out
+
+
+class JetInputs:
+    """The hardest particles of each jet as a tagger takes them; `training.fit` takes them as they are, if they have labels.
+
+    frame: "jet" for components of `groups.Lorentz().vector` about the axis of these particles (`network_input`), which the
+    Lorentz group's networks take; "lab" for raw (E, px, py, pz), which ParticleNet takes.
+
+    momenta: (n, particles, 4), GeV, formed in float64 and rounded to float32 at the end. mask: (n, particles), bool.
+    labels: (n,), int64, or None.
+    """
+
+    def __init__(self, jets: Jets, frame: str = "jet", particles: int = PARTICLES) -> None:
+        if frame not in ("jet", "lab"):
+            raise ValueError(f'frame: got {frame!r}, expected "jet" or "lab"')
+        momenta, mask = jets.momenta(particles)
+        if frame == "jet":
+            momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))
+        self.momenta, self.mask, self.labels = momenta.astype(np.float32), mask, jets.labels
+
+    def __len__(self) -> int:
+        return len(self.momenta)
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Any, ...]:
+        """Momenta, mask and labels of these indices; None for labels that nobody knows."""
+        return self.momenta[indices], self.mask[indices], None if self.labels is None else self.labels[indices]
+
+
+def _rows(momenta: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, NDArray[np.int64], float]:
+    """All particles, padding too, (N, 4) float64; how many each jet has, (n,); the relative rounding of their dtype."""
+    if isinstance(momenta, list | tuple):
+        parts = [np.asarray(p) for p in momenta]
+        parts = [p.reshape(0, 4) if p.shape == (0,) else p for p in parts]
+        wrong = [p.shape for p in parts if p.ndim != 2 or p.shape[1] != 4]
+    else:
+        whole = np.asarray(momenta)
+        wrong = [] if whole.ndim == 3 and whole.shape[2] == 4 else [whole.shape]
+        parts = [] if wrong else list(whole)
+    if wrong:
+        raise ValueError(f"momenta: got shape {wrong[0]}, expected (n, p, 4), or a list of arrays (p, 4)")
+    dtype = np.result_type(*parts) if parts else np.dtype(np.float64)
+    if dtype.kind not in "fiu":
+        raise ValueError(f"momenta: got dtype {dtype}, expected real numbers")
+    rows = np.concatenate([np.zeros((0, 4)), *parts]).astype(np.float64)
+    counts = np.array([len(p) for p in parts], dtype=np.int64)
+    return rows, counts, float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+
+
+def _labels(labels: ArrayLike | None, number: int) -> NDArray[np.int64] | None:
+    if labels is None:
+        return None
+    found = np.asarray(labels)
+    if found.shape != (number,):
+        raise ValueError(f"labels: got shape {found.shape}, expected ({number},), one for each jet")
+    if found.dtype.kind not in "biu" or found.min(initial=0) < 0:
+        raise ValueError(f"labels: got {found.dtype} from {found.min(initial=0)} on, expected whole numbers from 0 on")
+    return found.astype(np.int64)

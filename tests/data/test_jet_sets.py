@@ -1,0 +1,215 @@
+"""Jets of every source are one class, and every tagger takes them alike; what a reader's own arrays may hold."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from eqlib import data, groups, models, training
+
+G = groups.Lorentz()
+HALF = {"irreps": ("(1,1)",), "channels": (2, 2), "scalars": 4, "hidden": 4}
+TAGGERS = {
+    "lorentz": (lambda: models.LorentzGroupNetwork(G, **HALF), "jet"),
+    "linear": (lambda: models.LorentzGroupNetwork(G, **HALF, products=False), "jet"),
+    "invariants": (lambda: models.LorentzGroupNetwork(G, **HALF | {"irreps": ()}), "jet"),
+    "particlenet": (models.ParticleNet, "lab"),
+}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return data.jets("valid", number=12)
+
+
+@pytest.fixture(scope="module")
+def own(shipped):
+    """The same jets as a reader may hold them: padded, in another order of the particles, without labels."""
+    momenta, _ = shipped.momenta()
+    return data.Jets.from_momenta(momenta[:, np.random.default_rng(0).permutation(128)])
+
+
+@pytest.fixture
+def public(shipped, tmp_path):
+    """The same jets in the reference set's HDF5 form, read by pandas and tables where they are installed."""
+    momenta = np.zeros((len(shipped), 200, 4), np.float32)
+    momenta[:, :128] = shipped.momenta()[0]
+    names = [f"{name}_{k}" for k in range(200) for name in ("E", "PX", "PY", "PZ")]
+    columns = dict(zip(names, momenta.reshape(len(shipped), -1).T, strict=True)) | {"is_signal_new": shipped.labels}
+    path = tmp_path / "test.h5"
+    try:
+        import pandas
+        import tables  # noqa: F401
+
+        pandas.DataFrame(columns).to_hdf(path, key="table", format="table")
+    except ImportError:
+
+        class Table(dict):
+            def __getitem__(self, key):
+                return super().__getitem__(key) if isinstance(key, str) else np.column_stack([self[k] for k in key])
+
+        path.touch()
+        with pytest.MonkeyPatch.context() as patch:
+            pandas = SimpleNamespace(read_hdf=lambda path, key, start, stop: Table(columns))
+            patch.setitem(sys.modules, "pandas", pandas)
+            patch.setitem(sys.modules, "tables", SimpleNamespace(HDF5ExtError=RuntimeError))
+            return data.reference_jets(path, len(shipped))
+    return data.reference_jets(path, len(shipped))
+
+
+def massive(seed=0, n=5, most=9):
+    """Jets of particles of 0.14 GeV and one of 0.94 GeV, ragged, one of them empty."""
+    rng, jets = np.random.default_rng(seed), []
+    for count in (0, 1, *rng.integers(2, most, n - 2)):
+        p = np.concatenate([np.zeros((count, 1)), rng.normal([200, 100, 50], 20, (count, 3))], axis=1)
+        p[:, 0] = np.sqrt(np.where(np.arange(count) == 0, 0.94, 0.14) ** 2 + (p[:, 1:] ** 2).sum(1))
+        jets.append(p)
+    return jets
+
+
+@pytest.mark.parametrize("tagger", TAGGERS)
+def test_every_tagger_takes_every_source(tagger, shipped, public, own):
+    make, frame = TAGGERS[tagger]
+    torch.manual_seed(0)
+    net = make().eval()
+    found = []
+    for jets in (shipped, public, own):
+        assert type(jets) is data.Jets and len(jets) == 12
+        momenta, mask, _ = data.JetInputs(jets, frame).batch(np.arange(12))
+        assert momenta.shape == (12, 50, 4) and momenta.dtype == np.float32
+        with torch.no_grad():
+            found.append(net(torch.as_tensor(momenta), torch.as_tensor(mask)).numpy())
+    np.testing.assert_allclose(found[1], found[0], atol=2e-4)  # from float32 momenta
+    np.testing.assert_allclose(found[2], found[0], atol=1e-5)
+    assert found[0].std(0).max() > 1e-4
+
+
+@pytest.mark.parametrize("frame", ["jet", "lab"])
+def test_fit_and_observables_take_every_source(frame, shipped, public, own):
+    assert own.labels is None and own.taus is None
+    labelled = data.Jets.from_momenta(own.momenta()[0], labels=shipped.labels)
+    net = models.ParticleNet() if frame == "lab" else TAGGERS["invariants"][0]()
+    for jets in (shipped, public, labelled):
+        inputs = data.JetInputs(jets, frame)
+        training.fit(net, training.cross_entropy, inputs, inputs, epochs=1, batch_size=6, progress=False)
+        for known, seen in zip(data.observables(shipped), data.observables(jets), strict=True):
+            np.testing.assert_allclose(seen, known, rtol=1e-4, atol=1e-6)
+    assert data.JetInputs(own).batch(np.arange(2))[2] is None
+
+
+def test_own_jets_padded_and_ragged_are_the_same_and_the_hardest_come_first():
+    ragged = massive()
+    padded = np.zeros((5, 12, 4))
+    for row, p in zip(padded, ragged, strict=True):
+        row[2 : 2 + len(p)] = p  # padding in front and behind
+    mask = padded.any(-1)
+    junk = np.where(mask[..., None], padded, np.nan)
+    sets = [data.Jets.from_momenta(m, k) for m, k in ((ragged, None), (padded, None), (junk, mask))]
+    for jets in sets:
+        assert len(jets) == 5 and np.diff(jets.offsets).tolist() == [len(p) for p in ragged]
+        assert np.array_equal(jets.particles, sets[0].particles) and np.array_equal(jets.mass, sets[0].mass)
+    momenta, there = sets[0].momenta()
+    pt = np.hypot(momenta[..., 1], momenta[..., 2])
+    assert (np.diff(pt, axis=1) <= 0).all() and not momenta[~there].any()
+    for p, found in zip(ragged, momenta, strict=True):
+        assert sorted(map(tuple, p)) == sorted(map(tuple, found[: len(p)]))
+    assert sets[0].momenta(2)[0].shape == (5, 2, 4) and np.array_equal(sets[0].momenta(2)[0], momenta[:, :2])
+    assert sets[0].momenta(50)[1].sum(1).tolist() == there.sum(1).tolist()
+    assert len(data.Jets.from_momenta(np.zeros((0, 5, 4)))) == 0 == len(data.Jets.from_momenta([]))
+    assert data.Jets.from_momenta([[], [[5, 3, 0, 4]]]).momenta()[1].sum(1).tolist() == [0, 1]
+
+
+def test_masses_of_particles_survive():
+    jets = data.Jets.from_momenta(massive())
+    count = np.diff(jets.offsets)
+    assert np.allclose(np.sort(jets.masses()[count > 0].max(1)), 0.94, atol=1e-6)
+    assert np.allclose(np.sort(jets.mass)[: -(count > 0).sum()], 0.14, atol=1e-6)
+    inputs, _ = data.network_input(*jets.momenta(), mass=jets.masses())
+    plus, minus, x, y = np.moveaxis(inputs, -1, 0)
+    np.testing.assert_allclose(2 * plus * minus - x**2 - y**2, jets.masses() ** 2, atol=1e-9)
+    assert np.array_equal(data.JetInputs(jets, particles=jets.most).momenta, inputs.astype(np.float32))
+    total = jets.momenta()[0].sum(1)
+    square = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(1)
+    seen = data.observables(jets)
+    np.testing.assert_allclose(seen.mass[count > 1], np.sqrt(square[count > 1]), rtol=1e-6)
+    assert seen.mass[count == 1] == pytest.approx(0.94, rel=1e-5) and not seen.mass[count == 0].any()
+    fast = data.observables(jets.moved(G.element([0, 0, 0, 3.0, 0, 0])))
+    np.testing.assert_allclose(fast.mass, seen.mass, rtol=1e-5)
+
+
+def test_rounding_counts_as_no_mass():
+    rng = np.random.default_rng(0)
+    p = np.concatenate([np.zeros((200, 1)), 100 * rng.normal(size=(200, 3))], axis=1)
+    p[:, 0] = np.linalg.norm(p[:, 1:], axis=1)
+    for made in (p, p.astype(np.float32)):
+        jets = data.Jets.from_momenta(made[None])
+        assert jets.mass is None
+        assert np.array_equal(jets.particles[:, 0], np.linalg.norm(jets.particles[:, 1:], axis=1))
+    low = p * [1 - 9e-6, 1, 1, 1]  # energies of five digits
+    jets = data.Jets.from_momenta(low[None]).moved(G.element([0, 0, 0, 4.0, 0, 0]))
+    assert jets.mass is None and np.isfinite(data.JetInputs(jets).momenta).all()
+    # In float64 the mass of a fast pion is there, in float32 it is lost.
+    pion = np.array([[[np.hypot(500, 0.14), 500, 0, 0]]])
+    assert data.Jets.from_momenta(pion).mass == pytest.approx(0.14, rel=1e-3)
+    assert data.Jets.from_momenta(pion.astype(np.float32)).mass is None
+
+
+def test_jets_move(shipped):
+    boosts = G.sample(12, seed=0)
+    moved = shipped.moved(boosts)
+    (momenta, mask), (before, same) = moved.momenta(), shipped.momenta()
+    matrices = G.matrix(boosts)
+    for i in range(12):
+        np.testing.assert_allclose(momenta[i], before[i] @ matrices[i].T, rtol=1e-12, atol=1e-9)
+    assert np.array_equal(mask, same) and np.array_equal(moved.labels, shipped.labels)
+    assert moved.axis is None and moved.taus is None and moved.constituents is None
+    assert np.array_equal(moved.momenta(5)[0], momenta[:, :5])
+    one = shipped.moved(boosts[3])
+    np.testing.assert_allclose(one.momenta()[0][3], momenta[3], rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(
+        data.observables(one).mass, data.observables(shipped).mass, rtol=1e-6
+    )  # and N-subjettiness is computed anew
+    taus = data.subjettiness(*one.momenta())
+    np.testing.assert_allclose(data.observables(one).tau21, taus[:, 1] / taus[:, 0], rtol=1e-12)
+    with pytest.raises(ValueError, match="g: got 11 elements, expected 1 or 12"):
+        shipped.moved(boosts[:11])
+    with pytest.raises(ValueError, match="g: got an element of O3, expected one of Lorentz"):
+        shipped.moved(groups.O3().sample(12))
+
+
+GOOD = np.tile([5.0, 3, 0, 4], (2, 3, 1))
+
+
+def changed(index, value):
+    momenta = GOOD.copy()
+    momenta[index] = value
+    return momenta
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((GOOD[0],), r"momenta: got shape \(3, 4\), expected \(n, p, 4\), or a list of arrays \(p, 4\)"),
+        ((GOOD[..., :3],), r"momenta: got shape \(2, 3, 3\), expected"),
+        (([GOOD[0], GOOD[0, :, :3]],), r"momenta: got shape \(3, 3\), expected"),
+        (([GOOD[0], GOOD[0, 0]],), r"momenta: got shape \(4,\), expected"),
+        ((5,), r"momenta: got shape \(\), expected"),
+        ((GOOD.astype(complex),), "momenta: got dtype complex128, expected real numbers"),
+        ((changed((1, 2, 3), np.nan),), r"momenta: got NaN or inf, \[5.0, 3.0, 0.0, nan\] in jet 1, expected"),
+        ((changed((0, 0, 0), np.inf),), r"momenta: got NaN or inf, .* in jet 0"),
+        ((changed((1, 0, 0), -5),), r"momenta: got a negative energy, \[-5.0, 3.0, 0.0, 4.0\] in jet 1"),
+        ((changed((1, 1, 0), 4.99),), r"momenta: got a space-like momentum, .* in jet 1, expected \(E, px, py, pz\)"),
+        ((changed((1, 1, 0), 0),), "momenta: got a space-like momentum"),
+        ((np.roll(GOOD, -1, axis=-1),), "momenta: got a space-like momentum"),  # (px, py, pz, E)
+        ((GOOD, np.ones((2, 4))), r"mask: got shape \(2, 4\), expected one for each particle"),
+        (([*GOOD[:, :0], GOOD[0]], np.ones((3, 3))), r"mask: got shape \(3, 3\), expected one for each particle"),
+        ((GOOD, None, [0]), r"labels: got shape \(1,\), expected \(2,\)"),
+        ((GOOD, None, [0.5, 1]), "labels: got float64 .*, expected whole numbers from 0 on"),
+        ((GOOD, None, [0, -1]), "labels: got int64 from -1 on, expected whole numbers from 0 on"),
+    ],
+)
+def test_own_jets_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.Jets.from_momenta(*arguments)
