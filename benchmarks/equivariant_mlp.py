@@ -29,7 +29,7 @@ from torch import Tensor
 
 from eqlib import groups, models, training
 from eqlib.groups import Rep
-from eqlib.models.plain_points import perceptron
+from eqlib.models.heads import perceptron
 
 RESULTS = Path(__file__).parent / "results" / "emlp.json"
 SEEDS = (0, 1, 2)

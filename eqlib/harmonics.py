@@ -39,11 +39,11 @@ def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
 
 def rep(group: Group, degree: int) -> Rep:
     """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group."""
-    return Rep(group, tuple(block for j in range(degree + 1) for block in _restricted(group, j)[0].blocks))
+    return Rep(group, tuple(block for j in range(degree + 1) for block in restricted(group, j)[0].blocks))
 
 
 @lru_cache(maxsize=1024)
-def _restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
+def restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
     ambient = group.ambient
     return restrict(ambient.rep([(1, ambient.harmonic(degree))]), group, None if ambient == group else group.embedding)
 
@@ -85,7 +85,7 @@ class Harmonics(Constants):
         for j, tensor in enumerate(steps(ambient, degree), start=1):
             self.constant(f"step_{j}", tensor)
         for j in range(degree + 1):
-            q = _restricted(group, j)[1]
+            q = restricted(group, j)[1]
             weight = {"component": np.sqrt(len(q)), "norm": 1.0, "integral": np.sqrt(len(q) / area)}[normalization]
             self.constant(f"basis_{j}", q * weight)
 

@@ -45,7 +45,7 @@ def radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None = None, 
     return torch.stack([source, target])
 
 
-def nearest_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: bool = False) -> Tensor:
+def knn_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: bool = False) -> Tensor:
     """For each target its k nearest in the same body, or all of them where there are fewer; (2, E), E <= k N.
 
     Of two at one distance the one with the lower index comes first. Edges are ordered by target and then by source, not by

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from eqlib.groups import Group, Irrep
-from eqlib.harmonics import Harmonics, _restricted
-from eqlib.kernels import angular_basis, level
+from eqlib.harmonics import Harmonics, restricted
+from eqlib.kernels.steerable import angular_basis, level
 
 BAND = (
     1.0  # pixels: kernels are made for images without much below this scale, Gaussian blobs of this standard deviation
@@ -49,7 +49,7 @@ def _harmonics(group: Group, size: int, degree: int) -> NDArray[np.float64]:
     points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
     with torch.no_grad():
         values = module(torch.tensor(points @ group.coordinates.T)).numpy()
-    return values[:, values.shape[1] - _restricted(group, degree)[0].dim :]
+    return values[:, values.shape[1] - restricted(group, degree)[0].dim :]
 
 
 @lru_cache(maxsize=256)

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
-from eqlib.harmonics import Harmonics, _restricted, path
+from eqlib.harmonics import Harmonics, path, restricted
 
 
 @lru_cache(maxsize=4096)
 def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
     """Basis of Hom(a (x) Y_J, b) for J = degree, (N, b.dim, a.dim, dim Y_J), Y_J restricted as in `harmonics.rep`."""
     group = a.group
-    inside = _restricted(group, degree)[0]
+    inside = restricted(group, degree)[0]
     found = []
     for (_, h), where in zip(inside.blocks, inside.slices, strict=True):
         cg = group.clebsch_gordan(a, h, b)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eqlib import nn
 from eqlib.groups import Group
+from eqlib.models.heads import head
 
 
 class HarmonicNet(torch.nn.Module):
@@ -52,13 +53,3 @@ class HarmonicNet(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x).mean((-2, -1)))
-
-
-def head(features: int, classes: int) -> torch.nn.Sequential:
-    """The ordinary network on pooled features, the same for every model that is compared."""
-    return torch.nn.Sequential(
-        torch.nn.BatchNorm1d(features),
-        torch.nn.Linear(features, 32),
-        torch.nn.SiLU(),
-        torch.nn.Linear(32, classes),
-    )

@@ -1,4 +1,4 @@
-"""What a tagger was before networks: a boosted tree on a few observables of the jet, or on its mass alone."""
+"""Baseline: a boosted tree on a few observables of the jet, or on its mass alone; what a tagger was before networks."""
 
 from __future__ import annotations
 

@@ -17,8 +17,7 @@ from torch import Tensor
 from eqlib import nn
 from eqlib.constants import Constants
 from eqlib.groups import Group, Irrep, Rep
-from eqlib.models.harmonic import head
-from eqlib.models.plain_points import perceptron
+from eqlib.models.heads import head, perceptron
 from eqlib.nn.blocks import check_mask, split
 
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders

@@ -1,4 +1,4 @@
-"""ParticleNet: edge convolutions on each particle's nearest neighbours, the plain rival of the Lorentz group network.
+"""Baseline: ParticleNet, edge convolutions on each particle's nearest neighbours, beside the Lorentz group network.
 
 After Qu and Gouskos 2020 (Phys. Rev. D 101, 056019), the network and its Lite version, Sec. III.
 """

@@ -1,4 +1,4 @@
-"""The rival: the same network with ordinary convolutions, which know translations only."""
+"""Baseline: the harmonic network with ordinary convolutions, which know translations only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqlib.models.harmonic import head
+from eqlib.models.heads import head
 from eqlib.nn import GridPool
 
 

@@ -1,4 +1,4 @@
-"""The baseline on graphs: a dense network on the flat adjacency, which knows no permutations."""
+"""Baseline: a dense network on the flat adjacency of a graph, which knows no permutations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from eqlib.data import rename_nodes
-from eqlib.models.plain_points import perceptron
+from eqlib.models.heads import perceptron
 
 
 class DenseGraphs(torch.nn.Module):

@@ -1,19 +1,11 @@
-"""The rivals on points: networks that know nothing of rotations, with the same inputs and outputs as the tensor field."""
+"""Baseline: networks on points that know nothing of rotations, with the inputs and outputs of the tensor field network."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-
-def perceptron(sizes: list[int]) -> torch.nn.Sequential:
-    """Linear, SiLU, ..., linear."""
-    layers: list[torch.nn.Module] = []
-    for before, after in pairwise(sizes):
-        layers += [torch.nn.Linear(before, after), torch.nn.SiLU()]
-    return torch.nn.Sequential(*layers[:-1])
+from eqlib.models.heads import perceptron
 
 
 class CoordinateMLP(torch.nn.Module):

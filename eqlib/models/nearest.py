@@ -1,4 +1,4 @@
-"""The baseline that learns nothing: the label of the nearest training example among all transformed copies."""
+"""Baseline: nothing is learnt; the label of the nearest training example among all transformed copies."""
 
 from __future__ import annotations
 
