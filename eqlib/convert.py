@@ -17,7 +17,7 @@ def to_e3nn(rep: Rep) -> Any:
     from e3nn import o3
 
     if rep.group != O3():
-        raise ValueError(f"e3nn knows reps of O3 only, got one of {rep.group}")
+        raise ValueError(f"rep: got a rep of {rep.group}, expected one of O3: e3nn knows no other group")
     return o3.Irreps(str(rep))
 
 
@@ -29,10 +29,10 @@ def from_e3nn(irreps: Any) -> Rep:
 def to_scipy(g: Element) -> Rotation:
     """scipy's Rotation of elements of SO3; elements of O3 that reflect are a ValueError."""
     if g.group not in (SO3(), O3()):
-        raise ValueError(f"a Rotation is an element of SO3 or O3, got one of {g.group}")
+        raise ValueError(f"g: got an element of {g.group}, expected one of SO3 or O3")
     matrices = g.group.matrix(g)
     if (np.linalg.det(matrices) < 0).any():
-        raise ValueError("a Rotation has determinant +1, the element holds a reflection")
+        raise ValueError("g: got a reflection, expected rotations: scipy's Rotation has determinant +1")
     return Rotation.from_matrix(matrices)
 
 

@@ -23,13 +23,17 @@ NORMALIZATIONS = ("component", "norm", "integral")
 def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
     """The recursion's tensors for J = 1 ... degree, (d_{J-1}, v, d_J), scaled so that |Y_J(axis)| = 1, of an ambient group."""
     if group.axis is None:
-        raise ValueError(f"{group} has no harmonics: it is no ambient group and names none")
+        raise ValueError(
+            f"group: got {group}, expected an ambient group, which names its harmonics (see group.ambient)"
+        )
     value, found = np.ones(1), []
     for j in range(1, degree + 1):
         names = group.harmonic(j - 1), group.vector.blocks[0][1], group.harmonic(j)
         cg = group.clebsch_gordan(*names)
         if cg.shape[0] != 1:
-            raise ValueError(f"harmonics of {group} are not unique: {names} has {cg.shape[0]} Clebsch-Gordan tensors")
+            raise ValueError(
+                f"group: got {group}, whose {names} has {cg.shape[0]} Clebsch-Gordan tensors, expected one"
+            )
         value = np.einsum("i,j,ijk->k", value, group.axis, cg.dense()[0])
         scale = np.sign(value[np.abs(value) > 1e-9 * np.abs(value).max()][0]) / np.linalg.norm(value)
         value = value * scale
@@ -66,14 +70,16 @@ class Harmonics(Constants):
     ) -> None:
         super().__init__()
         if normalization not in NORMALIZATIONS:
-            raise ValueError(f"normalization must be one of {NORMALIZATIONS}, got {normalization!r}")
+            raise ValueError(f"normalization: got {normalization!r}, expected one of {NORMALIZATIONS}")
         if not isinstance(degree, int) or degree < 0:
-            raise ValueError(f"degree must be an integer >= 0, got {degree!r}")
+            raise ValueError(f"degree: got {degree!r}, expected an integer >= 0")
         if mu < 0:
-            raise ValueError(f"mu must not be negative, got {mu}")
+            raise ValueError(f"mu: got {mu}, expected a length >= 0")
         ambient = group.ambient
         if normalization == "integral" and not ambient.compact:
-            raise ValueError(f"the unit sphere of {ambient} is not compact: normalization='integral' does not exist")
+            raise ValueError(
+                f"normalization: got 'integral', expected another: the unit sphere of {ambient} is not compact"
+            )
         self.group, self.degree, self.normalize, self.mu = group, degree, normalize, mu
         self.size = ambient.vector.dim
         self.rep = rep(group, degree)
@@ -92,7 +98,7 @@ class Harmonics(Constants):
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1:] != (self.size,):
             raise ValueError(
-                f"x must have last axis {self.size} (components of {self.group}.vector), got {tuple(x.shape)}"
+                f"x: got {tuple(x.shape)}, expected last axis {self.size}, components of {self.group}.vector"
             )
         x = x @ self.turn.T
         if self.normalize:
@@ -117,7 +123,9 @@ class Harmonics(Constants):
         if self.mu > 0:
             return (square**2 + self.mu**4) ** 0.25
         if not self.compact and not torch.compiler.is_compiling() and ((square <= 0) & (x != 0).any(-1, True)).any():
-            raise ValueError("x must be time-like (x.x > 0) where normalize=True and mu = 0; give mu > 0 for all x")
+            raise ValueError(
+                "x: got x.x <= 0, expected time-like x (x.x > 0) where normalize=True and mu = 0; mu > 0 takes every x"
+            )
         # The gradient of a direction overflows where the square does not fit the dtype.
         return torch.where(square > torch.finfo(square.dtype).tiny, square, 1.0).sqrt()
 
@@ -125,7 +133,7 @@ class Harmonics(Constants):
 def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:
     """`Harmonics` as a function: (..., v) -> (..., rep(group, degree).dim). Keep the module where speed matters."""
     if not torch.is_floating_point(x):
-        raise ValueError(f"x must be a floating point tensor, got {x.dtype}")
+        raise ValueError(f"x: got {x.dtype}, expected a floating point tensor")
     return Harmonics(group, degree, normalize, normalization).to(x)(x)
 
 
@@ -149,7 +157,7 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
                         found.append(c)
         frontier = found
     if irrep not in reached:
-        raise ValueError(f"no product of vectors of {group} holds {irrep.label}")
+        raise ValueError(f"irrep: got {irrep.label}, expected one that a product of vectors of {group} holds")
     return reached[irrep]
 
 
@@ -162,7 +170,7 @@ def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     group = rep.group
     v = group.vector.dim
     if vectors.ndim != 3 or vectors.shape[1:] != (v, v):
-        raise ValueError(f"matrices of {group}.vector have shape (n, {v}, {v}), got {tuple(vectors.shape)}")
+        raise ValueError(f"vectors: got {tuple(vectors.shape)}, expected (n, {v}, {v}), matrices of {group}.vector")
     known: dict[Irrep, Tensor] = {group.trivial: vectors.new_ones(len(vectors), 1, 1)}
     for (_, a), where in zip(group.vector.blocks, group.vector.slices, strict=True):
         here = slice(where.start, where.start + a.dim)

@@ -21,7 +21,7 @@ def complete_graph(sizes: Sequence[int] | Tensor, loops: bool = False) -> Tensor
     if counts.numel() == 0:
         return torch.zeros(2, 0, dtype=torch.int64)
     if counts.is_floating_point() or counts.is_complex() or (counts < 0).any():
-        raise ValueError(f"sizes must be integers, none negative, got {sizes!r}")
+        raise ValueError(f"sizes: got {sizes!r}, expected integers >= 0")
     counts = counts.to(torch.int64)
     starts = counts.cumsum(0) - counts
     degrees = counts.repeat_interleave(counts)  # of each target, itself included
@@ -39,7 +39,7 @@ def radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None = None, 
     neighbours. ValueError for another shape, NaN or inf, and a negative cut-off.
     """
     if not cutoff >= 0:
-        raise ValueError(f"cutoff must be a length >= 0, got {cutoff!r}")
+        raise ValueError(f"cutoff: got {cutoff!r}, expected a length >= 0")
     squares, apart = _pairs(positions, batch, loops)
     target, source = ((squares <= cutoff**2) & ~apart).nonzero(as_tuple=True)
     return torch.stack([source, target])
@@ -52,7 +52,7 @@ def knn_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: boo
     distance. Arguments and errors as in `radius_graph`; ValueError for a negative or fractional k.
     """
     if not isinstance(k, int) or k < 0:
-        raise ValueError(f"k must be an integer >= 0, got {k!r}")
+        raise ValueError(f"k: got {k!r}, expected an integer >= 0")
     squares, apart = _pairs(positions, batch, loops)
     order = squares.masked_fill(apart, float("inf")).argsort(dim=1, stable=True)[:, :k]
     chosen = torch.zeros_like(apart).scatter(1, order, True) & ~apart
@@ -63,16 +63,16 @@ def knn_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: boo
 def _pairs(positions: Tensor, batch: Tensor | None, loops: bool) -> tuple[Tensor, Tensor]:
     """Squared distances (N, N), and which pairs may not be joined (N, N)."""
     if positions.ndim != 2 or not positions.is_floating_point():
-        raise ValueError(f"positions must be floating point (N, v), got {positions.dtype} {tuple(positions.shape)}")
+        raise ValueError(f"positions: got {positions.dtype} {tuple(positions.shape)}, expected floating point (N, v)")
     if not positions.isfinite().all():
-        raise ValueError(f"positions hold NaN or infinite numbers, shape {tuple(positions.shape)}")
+        raise ValueError(f"positions: got {tuple(positions.shape)} with NaN or infinite numbers, expected finite ones")
     n = len(positions)
     # Differences, not |a|^2 + |b|^2 - 2 a.b, which loses short distances far from the origin.
     squares = (positions[:, None] - positions[None]).square().sum(-1)
     apart = torch.zeros(n, n, dtype=torch.bool, device=positions.device)
     if batch is not None:
         if batch.shape != (n,) or batch.is_floating_point() or batch.is_complex():
-            raise ValueError(f"batch must be integers of shape ({n},), got {batch.dtype} {tuple(batch.shape)}")
+            raise ValueError(f"batch: got {batch.dtype} {tuple(batch.shape)}, expected integers of shape ({n},)")
         apart = batch[:, None] != batch[None]
     if not loops:
         apart = apart | torch.eye(n, dtype=torch.bool, device=positions.device)

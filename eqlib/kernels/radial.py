@@ -105,7 +105,7 @@ class Logarithmic(Constants):
     def __init__(self, number: int, mu: float, largest: float) -> None:
         super().__init__()
         if _positive("number", number) < 2:
-            raise ValueError(f"number must be at least 2, one bump for each sign of q, got {number}")
+            raise ValueError(f"number: got {number}, expected at least 2, one bump for each sign of q")
         self.number, self.mu, self.largest = number, _length("mu", mu), _length("largest", largest)
         end = float(np.arcsinh((largest / mu) ** 2))
         self.width = 2 * end / (number - 1)
@@ -136,7 +136,7 @@ class RadialMLP(torch.nn.Module):
     ) -> None:
         super().__init__()
         if basis is not None and not isinstance(getattr(basis, "number", None), int):
-            raise ValueError(f"basis must be None or a module with an integer .number, got {type(basis).__name__}")
+            raise ValueError(f"basis: got {type(basis).__name__}, expected None or a module with an integer .number")
         self.basis, self.number, self.scale = basis, _positive("number", number), _length("scale", scale)
         widths = [hidden] if isinstance(hidden, int) else list(hidden)
         sizes = [1 if basis is None else int(basis.number), *(_positive("hidden", w) for w in widths), number]  # type: ignore[arg-type]
@@ -155,11 +155,11 @@ class RadialMLP(torch.nn.Module):
 
 def _positive(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+        raise ValueError(f"{name}: got {value!r}, expected a positive integer")
     return value
 
 
 def _length(name: str, value: float) -> float:
     if not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+        raise ValueError(f"{name}: got {value!r}, expected a positive and finite number")
     return float(value)

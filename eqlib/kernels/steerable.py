@@ -64,7 +64,9 @@ class SteerableKernel(Constants):
     def __init__(self, rep_in: Rep, rep_out: Rep, degree: int, mu: float = 0.0) -> None:
         super().__init__()
         if rep_in.group != rep_out.group:
-            raise ValueError(f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}: one layer has one group")
+            raise ValueError(
+                f"rep_in, rep_out: got reps of {rep_in.group}, {rep_out.group}, expected reps of one group"
+            )
         self.rep_in, self.rep_out, self.degree = rep_in, rep_out, degree
         self.harmonics = Harmonics(rep_in.group, degree, mu=mu, normalization="norm")
         self._counts: list[list[int]] = []
@@ -83,7 +85,7 @@ class SteerableKernel(Constants):
     def forward(self, r: Tensor, weights: Tensor) -> Tensor:
         """Kernel at r (..., v), components of `group.vector`, for weights (..., basis_size): (..., out.dim, in.dim)."""
         if weights.shape[-1:] != (self.basis_size,):
-            raise ValueError(f"weights must have last axis {self.basis_size}, got {tuple(weights.shape)}")
+            raise ValueError(f"weights: got {tuple(weights.shape)}, expected last axis {self.basis_size}")
         y = self.harmonics(r)
         shape = torch.broadcast_shapes(y.shape[:-1], weights.shape[:-1])
         rows, start = [], 0

@@ -39,9 +39,9 @@ class EquivariantMLP(torch.nn.Module):
         same_group(rep_in=rep_in, rep_hidden=rep_hidden, rep_out=rep_out)
         for name, number in (("layers", layers), ("products", products)):
             if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name} must be an integer >= 1, got {number!r}")
+                raise ValueError(f"{name}: got {number!r}, expected an integer >= 1")
         if rep_hidden.dim == 0:
-            raise ValueError(f"rep_hidden must have entries, got {rep_hidden!r}")
+            raise ValueError(f"rep_hidden: got {rep_hidden!r}, expected a rep with entries")
         self.rep_in, self.rep_out = rep_in, rep_out
         gates = [nn.Gate(rep_hidden) for _ in range(layers)]
         before = [rep_in, *(gate.rep for gate in gates[1:])]
@@ -93,7 +93,7 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
     """
     same_group(rep_in=rep_in, rep_out=rep_out)
     if not isinstance(channels, int):
-        raise ValueError(f"channels must be an integer, got {channels!r}")
+        raise ValueError(f"channels: got {channels!r}, expected an integer")
     group = rep_in.group
     given = [a for mul, a in chain(rep_in.blocks, rep_out.blocks) if mul]
     inputs = list(dict.fromkeys(a for mul, a in rep_in.blocks if mul))
@@ -102,7 +102,7 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
     share = channels // len(irreps)
     if share < irreps[-1].dim:
         raise ValueError(
-            f"channels must be at least {len(irreps)} x {irreps[-1].dim}, the number of irreps times the largest dimension, "
-            f"got {channels!r}: give more channels, a smaller max_dim or a rep of your own"
+            f"channels: got {channels!r}, expected at least {len(irreps)} x {irreps[-1].dim}, the number of irreps times the "
+            f"largest dimension: give more channels, a smaller max_dim or a rep of your own"
         )
     return group.rep([(share // a.dim, a) for a in irreps])

@@ -45,7 +45,7 @@ class HarmonicNet(torch.nn.Module):
             gate = nn.Gate(group.rep(text), axis=1)
             size = kernel_size + 2 * (i == 0)
             blocks += [nn.GridConv(rep, gate.rep_in, size, bias=False), nn.BatchNorm(gate.rep_in, axis=1), gate]
-            blocks += [nn.GridPool()] if i in (range(len(hidden) - 1) if pool is None else pool) else []
+            blocks += [nn.GridPool(gate.rep)] if i in (range(len(hidden) - 1) if pool is None else pool) else []
             rep = gate.rep
         invariants = nn.Invariants(rep, axis=1)
         self.features = torch.nn.Sequential(*blocks, invariants)

@@ -14,8 +14,8 @@ def boosted_tree(known: ArrayLike, labels: ArrayLike, asked: ArrayLike, seed: in
     known, asked = np.asarray(known, dtype=np.float64), np.asarray(asked, dtype=np.float64)
     if known.ndim != 2 or asked.shape[1:] != known.shape[1:] or len(known) != len(np.asarray(labels)):
         raise ValueError(
-            f"known and asked must be tables of the same columns, and labels one a row: got {known.shape}, "
-            f"{asked.shape} and {np.shape(labels)}"
+            f"known, labels, asked: got shapes {known.shape}, {np.shape(labels)} and {asked.shape}, expected tables of the "
+            f"same columns and a label for each known row"
         )
     from sklearn.ensemble import HistGradientBoostingClassifier
 

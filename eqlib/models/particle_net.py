@@ -72,7 +72,7 @@ class ParticleNet(torch.nn.Module):
 
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         if momenta.ndim != 3 or momenta.shape[-1] != 4:
-            raise ValueError(f"momenta must have shape (batch, n, 4), got {tuple(momenta.shape)}")
+            raise ValueError(f"momenta: got {tuple(momenta.shape)}, expected (batch, n, 4)")
         check_mask(mask, momenta)
         x, place = detector_features(momenta, mask)
         for block in self.blocks:
@@ -88,7 +88,7 @@ class EdgeConv(torch.nn.Module):
     def __init__(self, before: int, widths: Sequence[int], neighbours: int) -> None:
         super().__init__()
         if neighbours < 1:
-            raise ValueError(f"neighbours must be at least 1, got {neighbours}")
+            raise ValueError(f"neighbours: got {neighbours}, expected at least 1")
         self.neighbours = neighbours
         # The first layer is linear in x_i and x_j: applied to particles, not to pairs, it costs k times less.
         self.own, self.other = (torch.nn.Linear(before, widths[0], bias=False) for _ in range(2))

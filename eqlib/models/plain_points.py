@@ -28,7 +28,7 @@ class CoordinateMLP(torch.nn.Module):
     def forward(self, x: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
         """x (N, 1) and positions (N, 3) of whole bodies, N a multiple of `points`; edges are not looked at."""
         if len(x) % self.points:
-            raise ValueError(f"x must hold bodies of {self.points} points each, got {len(x)} points")
+            raise ValueError(f"x: got {len(x)} points, expected bodies of {self.points} points each")
         places = positions.unflatten(0, (-1, self.points))[:, self.order]
         if self.differences:
             places = places - places[:, :, :1]

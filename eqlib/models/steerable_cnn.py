@@ -55,7 +55,7 @@ class SteerableCNN(torch.nn.Module):
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {ACTIVATIONS}, got {activation!r}")
+            raise ValueError(f"activation: got {activation!r}, expected one of {ACTIVATIONS}")
         rep = group.rep([(channels, group.trivial)])
         blocks: list[torch.nn.Module] = [] if mask is None else [nn.CircularMask(mask)]
         for i, text in enumerate(hidden):
@@ -64,7 +64,7 @@ class SteerableCNN(torch.nn.Module):
             size, step = kernel_size + 2 * (i == 0), 2 if i in halve else 1
             conv = nn.GridConv(rep, inside, size + step - 1, step, padding=size // 2, bias=False)
             blocks += [conv, nn.BatchNorm(inside, axis=1), act] if norm else [conv, act]
-            blocks += [nn.GridPool()] if i in pool else []
+            blocks += [nn.GridPool(act.rep)] if i in pool else []
             rep = act.rep
             if restrict and i in restrict:
                 smaller = nn.Restrict(rep, restrict[i], axis=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eqlib.groups import Rep
-from eqlib.nn.blocks import Blockwise, check_axis, split
+from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, split
 
 
 class Gate(torch.nn.Module):
@@ -27,7 +27,7 @@ class Gate(torch.nn.Module):
         self.rep_in = rep + rep.group.rep([(self._gates, rep.group.trivial)]) if self._gates else rep
 
     def forward(self, x: Tensor) -> Tensor:
-        check_axis("x", x, self.rep_in, self.axis)
+        self._check(x)
         axis = self.axis % x.ndim
         gates = torch.sigmoid(x.narrow(axis, self.rep.dim, self._gates))
         out, used = [], 0
@@ -39,6 +39,19 @@ class Gate(torch.nn.Module):
             out.append((block * gates.narrow(axis, used, mul).unsqueeze(axis + 1)).flatten(axis, axis + 1))
             used += mul
         return torch.cat(out, dim=axis)
+
+    def _check(self, x: Tensor) -> None:
+        here = x.shape[self.axis] if -x.ndim <= self.axis < x.ndim else None
+        if here == self.rep_in.dim:
+            return
+        # A newcomer gives rep itself: then it is the layer before that must change.
+        before = self.rep.dim in x.shape[1:] and self.rep_in.dim not in x.shape[1:]
+        raise ValueError(
+            f"x: got {tuple(x.shape)}, expected {self.rep_in.dim} entries on axis {self.axis} for gate.rep_in {self.rep_in!r}, "
+            f"{self.rep.dim} of rep and {self._gates} gates"
+            + ("; let the layer before give gate.rep_in" if before else "")
+            + ("" if here == self.rep.dim else axis_hint(x, self.rep_in.dim, self.rep.dim))
+        )
 
 
 class NormActivation(Blockwise):

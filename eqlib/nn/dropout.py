@@ -18,7 +18,7 @@ class Dropout(torch.nn.Module):
     def __init__(self, rep: Rep, p: float = 0.5, axis: int = -1) -> None:
         super().__init__()
         if not 0 <= p < 1:
-            raise ValueError(f"p must be a probability below 1, got {p!r}")
+            raise ValueError(f"p: got {p!r}, expected a probability below 1")
         self.rep, self.p, self.axis = rep, p, axis
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from eqlib.constants import Constants
 from eqlib.groups import Rep
 from eqlib.kernels.grid_basis import offsets
+from eqlib.nn.blocks import check_axis
 from eqlib.nn.fourier import Sampled
 
 
@@ -43,12 +44,31 @@ class CircularMask(Constants):
 
 
 class GridPool(torch.nn.Module):
-    """Mean over windows with stride 2, placed so that quarter turns and flips commute with it, for odd and even sizes."""
+    """Mean over windows with stride 2, placed so that quarter turns and flips commute with it, for odd and even sizes.
+
+    Images (batch, channels, n, n) -> (batch, channels, n / 2, n / 2), or (n + 1) / 2 for odd n; volumes alike. Pixels are
+    averaged and features left alone, so that it works for every rep and needs none. A `rep` that is given is checked, and
+    becomes the attributes `rep` and `rep_out`, as other layers have, for who reads a chain of layers; without one the layer
+    has neither, and `testing.causes` goes on with the rep of the layer before.
+    """
+
+    rep: Rep
+    rep_out: Rep
+
+    def __init__(self, rep: Rep | None = None) -> None:
+        super().__init__()
+        self._checked = rep
+        if rep is not None:
+            self.rep = self.rep_out = rep
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim not in (4, 5):
+            raise ValueError(f"x: got {tuple(x.shape)}, expected two axes and the pixels of an image or a volume")
+        if self._checked is not None:
+            check_axis("x", x, self._checked, 1, choice=False)
         for axis in range(2, x.ndim):
             if x.shape[axis] % 2 != x.shape[2] % 2:
-                raise ValueError(f"x must have all sizes even or all odd, got {tuple(x.shape)}")
+                raise ValueError(f"x: got {tuple(x.shape)}, expected all sizes even or all odd")
         odd = x.shape[2] % 2
         pool = torch.nn.functional.avg_pool2d if x.ndim == 4 else torch.nn.functional.avg_pool3d
         return pool(x, 2 + odd, stride=2, padding=odd, count_include_pad=False)
@@ -59,6 +79,8 @@ class GroupPool(Sampled):
 
     Exactly invariant where the samples are the whole group, as for finite ones.
     """
+
+    any_rep = "; nn.Invariants takes any rep"
 
     def __init__(self, rep: Rep, samples: int | None = None, axis: int = -1) -> None:
         super().__init__(rep, samples, axis)

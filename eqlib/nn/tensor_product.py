@@ -30,9 +30,9 @@ class TensorProduct(Constants):
         super().__init__()
         same_group(rep_a=rep_a, rep_b=rep_b, rep_out=rep_out)
         if weights not in ("shared", "external", None):
-            raise ValueError(f'weights must be "shared", "external" or None, got {weights!r}')
+            raise ValueError(f'weights: got {weights!r}, expected "shared", "external" or None')
         if weights is None and depthwise:
-            raise ValueError("depthwise needs weights: give weights='shared' or 'external'")
+            raise ValueError("weights: got None with depthwise=True, expected 'shared' or 'external'")
         self.rep_a, self.rep_b, self.mode, self.depthwise = rep_a, rep_b, weights, depthwise
         group = rep_a.group
         self._paths: list[tuple[int, int, int, tuple[int, ...], slice]] = []
@@ -92,12 +92,15 @@ class TensorProduct(Constants):
         return out
 
     def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
-        check_axis("x", x, self.rep_a, -1)
-        check_axis("y", y, self.rep_b, -1)
+        check_axis("x", x, self.rep_a, -1, choice=False)
+        check_axis("y", y, self.rep_b, -1, choice=False)
         if (weights is None) == (self.mode == "external"):
-            raise ValueError(f"weights are given in forward exactly where weights='external'; here it is {self.mode!r}")
+            given = "none" if weights is None else "some"
+            raise ValueError(
+                f"weights: got {given} in forward, expected them exactly where the layer has weights='external'"
+            )
         if weights is not None and weights.shape[-1:] != (self.weight_numel,):
-            raise ValueError(f"weights must have last axis {self.weight_numel}, got {tuple(weights.shape)}")
+            raise ValueError(f"weights: got {tuple(weights.shape)}, expected last axis {self.weight_numel}")
         w_all = self.weight if weights is None else weights
         left, right = split(x, self.rep_a, x.ndim - 1), split(y, self.rep_b, y.ndim - 1)
         batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1], () if weights is None else weights.shape[:-1])

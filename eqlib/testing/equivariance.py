@@ -37,7 +37,9 @@ def equivariance_error(
     with torch.no_grad():
         plain, after = f(*(v.to(dtype) for v in x)), f(*(v.to(dtype) for v in moved))
     if plain.shape != (samples, 4, rep_out.dim):
-        raise ValueError(f"f gives {tuple(plain.shape)}, rep_out {rep_out!r} expects {(samples, 4, rep_out.dim)}")
+        raise ValueError(
+            f"f: got values {tuple(plain.shape)}, expected {(samples, 4, rep_out.dim)} for rep_out {rep_out!r}"
+        )
     before = torch.einsum("nij,nbj->nbi", torch.tensor(rep_out(g)), plain.double())
     return relative_error(plain.double(), before, after.double())
 
@@ -69,10 +71,12 @@ def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: f
 
 def relative_error(plain: Tensor, before: Tensor, after: Tensor, mean: bool = False) -> float:
     if not plain.isfinite().all() or not after.isfinite().all():
-        raise ValueError("f gives NaN or infinite values")
+        raise ValueError("f: got NaN or infinite values, expected finite ones")
     if float(plain.abs().max()) == 0.0:
-        raise ValueError("f is zero on random input: it passes every test and shows nothing")
+        raise ValueError("f: got zero on random input, expected other values: zero passes every test and shows nothing")
     if len(plain) > 1 and float((plain - plain[:1]).abs().max()) == 0.0:
-        raise ValueError("f does not vary with its input: it passes every test and shows nothing")
+        raise ValueError(
+            "f: got a map that does not vary with its input, which passes every test and shows nothing, expected one that does"
+        )
     error = (after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1).clamp_min(1e-300)
     return float(error.mean() if mean else error.max())

@@ -68,19 +68,34 @@ POINTS = torch.zeros(3, 2)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: graphs.complete_graph([2, -1]), "sizes must be integers, none negative"),
-        (lambda: graphs.complete_graph([1.5]), "sizes must be integers, none negative"),
-        (lambda: graphs.radius_graph(POINTS, -1.0), "cutoff must be a length >= 0, got -1.0"),
-        (lambda: graphs.radius_graph(POINTS, float("nan")), "cutoff must be a length >= 0, got nan"),
-        (lambda: graphs.knn_graph(POINTS, 1.5), "k must be an integer >= 0, got 1.5"),
-        (lambda: graphs.knn_graph(POINTS, -1), "k must be an integer >= 0, got -1"),
-        (lambda: graphs.radius_graph(torch.zeros(3), 1.0), "positions must be floating point (N, v), got torch.float32 (3,)"),
-        (lambda: graphs.radius_graph(POINTS.long(), 1.0), "positions must be floating point (N, v), got torch.int64 (3, 2)"),
-        (lambda: graphs.knn_graph(POINTS / 0, 1), "positions hold NaN or infinite numbers, shape (3, 2)"),
-        (lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(2, dtype=torch.int64)), "batch must be integers of shape (3,)"),
-        (lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(3)), "batch must be integers of shape (3,), got torch.float32"),
+        (lambda: graphs.complete_graph([2, -1]), "sizes: got [2, -1], expected integers >= 0"),
+        (lambda: graphs.complete_graph([1.5]), "sizes: got [1.5], expected integers >= 0"),
+        (lambda: graphs.radius_graph(POINTS, -1.0), "cutoff: got -1.0, expected a length >= 0"),
+        (lambda: graphs.radius_graph(POINTS, float("nan")), "cutoff: got nan, expected a length >= 0"),
+        (lambda: graphs.knn_graph(POINTS, 1.5), "k: got 1.5, expected an integer >= 0"),
+        (lambda: graphs.knn_graph(POINTS, -1), "k: got -1, expected an integer >= 0"),
+        (
+            lambda: graphs.radius_graph(torch.zeros(3), 1.0),
+            "positions: got torch.float32 (3,), expected floating point (N, v)",
+        ),
+        (
+            lambda: graphs.radius_graph(POINTS.long(), 1.0),
+            "positions: got torch.int64 (3, 2), expected floating point (N, v)",
+        ),
+        (
+            lambda: graphs.knn_graph(POINTS / 0, 1),
+            "positions: got (3, 2) with NaN or infinite numbers, expected finite ones",
+        ),
+        (
+            lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(2).long()),
+            "batch: got torch.int64 (2,), expected integers of shape (3,)",
+        ),
+        (
+            lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(3)),
+            "batch: got torch.float32 (3,), expected integers of",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError) as caught:
         call()
