@@ -1,5 +1,7 @@
-"""x -> irreps and R -> irrep matrices, by one recursion for every group, differentiable.
+"""Harmonics x -> irreps, and irrep matrices R -> D(R), by one recursion for every group, differentiable.
 
+For O(3) and SO(3) these are the real spherical harmonics and Wigner's D matrices, in e3nn's order; for the groups of the plane
+circular harmonics, for the Lorentz group harmonic polynomials of momenta.
 Y_J ~ C(J-1, 1 -> J) (Y_{J-1} (x) x) is a polynomial in x, so gradients are finite everywhere; D_J = C^T (D_{J-1} (x) D_1) C.
 """
 
@@ -21,7 +23,12 @@ NORMALIZATIONS = ("component", "norm", "integral")
 
 @lru_cache(maxsize=256)
 def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
-    """The recursion's tensors for J = 1 ... degree, (d_{J-1}, v, d_J), scaled so that |Y_J(axis)| = 1, of an ambient group."""
+    """The recursion's tensors for J = 1 ... degree, (d_{J-1}, v, d_J), scaled so that |Y_J(axis)| = 1, of an ambient group.
+
+    >>> from eqlib import groups, harmonics
+    >>> [tensor.shape for tensor in harmonics.steps(groups.O3(), 2)]
+    [(1, 3, 3), (3, 3, 5)]
+    """
     if group.axis is None:
         raise ValueError(
             f"group: got {group}, expected an ambient group, which names its harmonics (see group.ambient)"
@@ -42,12 +49,26 @@ def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
 
 
 def rep(group: Group, degree: int) -> Rep:
-    """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group."""
+    """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group.
+
+    >>> from eqlib import groups, harmonics
+    >>> harmonics.rep(groups.O3(), 2)
+    O3: 1x0e+1x1o+1x2e
+    >>> harmonics.rep(groups.SO2(), 2)  # circular harmonics
+    SO2: 1x0+1x1+1x2
+    """
     return Rep(group, tuple(block for j in range(degree + 1) for block in restricted(group, j)[0].blocks))
 
 
 @lru_cache(maxsize=1024)
 def restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
+    """The harmonics of one degree of the ambient group as a rep of `group`, and Q with Y_group = Y_ambient @ Q.
+
+    >>> from eqlib import groups, harmonics
+    >>> rep, q = harmonics.restricted(groups.Octahedral(), 2)  # d orbitals in a cubic crystal: two and three
+    >>> [irrep.dim for _, irrep in rep.blocks]
+    [2, 3]
+    """
     ambient = group.ambient
     return restrict(ambient.rep([(1, ambient.harmonic(degree))]), group, None if ambient == group else group.embedding)
 
@@ -55,11 +76,22 @@ def restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
 class Harmonics(Constants):
     """Harmonics of degrees 0 ... degree, (..., v) -> (..., rep(group, degree).dim), x in components of `group.vector`.
 
+    Spherical harmonics for O3 and SO3, circular ones for O2 and SO2; a subgroup has its ambient group's, sorted by its irreps.
+
     With `normalize` x is divided by s = ((x.x)^2 + mu^4)^(1/4) first: mu = 0 gives the unit vector, mu > 0 (the data's own
     scale) keeps everything finite for every group, null and space-like x included. Degree J then has, on the unit sphere,
     |Y|^2 = dim ("component"), 1 ("norm"), or integral |Y_i|^2 = 1 ("integral", compact groups).
 
     Raises ValueError for a wrong last axis, and for space-like or null x where normalize=True and mu = 0.
+
+    >>> import torch
+    >>> from eqlib import groups, harmonics
+    >>> spherical = harmonics.Harmonics(groups.O3(), degree=2)
+    >>> spherical.rep
+    O3: 1x0e+1x1o+1x2e
+    >>> y = spherical(torch.tensor([0.0, 0.0, 5.0]))  # of the direction; the length does not count
+    >>> [round(float(part.square().sum()), 4) for part in y.split([1, 3, 5])]
+    [1.0, 3.0, 5.0]
     """
 
     metric: Tensor
@@ -131,7 +163,17 @@ class Harmonics(Constants):
 
 
 def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:
-    """`Harmonics` as a function: (..., v) -> (..., rep(group, degree).dim). Keep the module where speed matters."""
+    """`Harmonics` (spherical ones for O3, SO3) as a function: (..., v) -> (..., rep(group, degree).dim).
+
+    Keep the module where speed matters.
+
+    >>> import torch
+    >>> from eqlib import groups, harmonics
+    >>> x = torch.tensor([[1.0, 2.0, 2.0]])
+    >>> y = harmonics.harmonics(groups.O3(), x, degree=1, normalization="norm")
+    >>> torch.allclose(y[:, 1:], x / 3)  # degree 1 is the unit vector
+    True
+    """
     if not torch.is_floating_point(x):
         raise ValueError(f"x: got {x.dtype}, expected a floating point tensor")
     return Harmonics(group, degree, normalize, normalization).to(x)(x)
@@ -142,6 +184,10 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
     """Steps (a, v, c), C(a, v -> c), v in the vector, that lead from the trivial irrep to this one, shortest first.
 
     Its length is the irrep's level. ValueError where products of the vector do not reach it (odd irreps of SL2C).
+
+    >>> from eqlib import groups, harmonics
+    >>> [tuple(a.label for a in step) for step in harmonics.path(groups.O3().irrep("2e"))]
+    [('0e', '1o', '1o'), ('1o', '1o', '2e')]
     """
     group = irrep.group
     vectors = list(dict.fromkeys(v for _, v in group.vector.blocks))
@@ -162,10 +208,20 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
 
 
 def matrices(rep: Rep, vectors: Tensor) -> Tensor:
-    """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v) in components of `group.vector`.
+    """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v): the Wigner D matrices, for O3 and SO3.
 
-    Batched and differentiable, also at the identity and at half turns; Wigner's D for O(3). Raises ValueError for a wrong
-    shape or an irrep that no product of vectors holds.
+    `vectors` are in components of `group.vector`. Batched and differentiable, also at the identity and at half turns.
+    Raises ValueError for a wrong shape or an irrep that no product of vectors holds.
+
+    >>> import torch
+    >>> from eqlib import groups, harmonics
+    >>> O3 = groups.O3()
+    >>> g = O3.sample(4, seed=0)
+    >>> D = harmonics.matrices(O3.rep("2e"), torch.tensor(O3.vector(g)))
+    >>> D.shape
+    torch.Size([4, 5, 5])
+    >>> bool((D - torch.tensor(O3.rep("2e")(g))).abs().max() < 1e-12)
+    True
     """
     group = rep.group
     v = group.vector.dim

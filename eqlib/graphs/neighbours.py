@@ -16,6 +16,10 @@ def complete_graph(sizes: Sequence[int] | Tensor, loops: bool = False) -> Tensor
     """All pairs inside each body, for `sizes` points in body 0, 1, ... that stand in this order; (2, E).
 
     loops: whether a point is its own neighbour, too. ValueError for negative or fractional sizes.
+
+    >>> from eqlib import graphs
+    >>> graphs.complete_graph([2, 1, 2]).tolist()  # bodies of two, one and two points
+    [[1, 0, 4, 3], [0, 1, 3, 4]]
     """
     counts = torch.as_tensor(sizes).reshape(-1)
     if counts.numel() == 0:
@@ -37,6 +41,12 @@ def radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None = None, 
 
     positions: (N, v), finite. batch: (N,), integers, the body of each point; None: all in one. Two points in one place are
     neighbours. ValueError for another shape, NaN or inf, and a negative cut-off.
+
+    >>> import torch
+    >>> from eqlib import graphs
+    >>> positions = torch.tensor([[0.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    >>> graphs.radius_graph(positions, cutoff=1.5).tolist()
+    [[1, 0], [0, 1]]
     """
     if not cutoff >= 0:
         raise ValueError(f"cutoff: got {cutoff!r}, expected a length >= 0")
@@ -50,6 +60,12 @@ def knn_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: boo
 
     Of two at one distance the one with the lower index comes first. Edges are ordered by target and then by source, not by
     distance. Arguments and errors as in `radius_graph`; ValueError for a negative or fractional k.
+
+    >>> import torch
+    >>> from eqlib import graphs
+    >>> positions = torch.tensor([[0.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    >>> graphs.knn_graph(positions, k=1).tolist()  # the third sees the second, but not the other way
+    [[1, 0, 1], [0, 1, 2]]
     """
     if not isinstance(k, int) or k < 0:
         raise ValueError(f"k: got {k!r}, expected an integer >= 0")

@@ -32,6 +32,13 @@ class EquivariantMLP(torch.nn.Module):
         products: channels of the bilinear maps.
 
     Raises ValueError for mixed groups, less than one layer or channel, and a hidden rep without entries.
+
+    >>> from eqlib import groups, models, testing
+    >>> O3 = groups.O3()
+    >>> vectors, inertia = O3.rep("2x1o"), O3.rep("0e+2e")
+    >>> net = models.EquivariantMLP(vectors, models.hidden_rep(vectors, inertia, 40), inertia, layers=1, products=4)
+    >>> testing.equivariance_error(net, vectors, inertia) < 1e-12
+    True
     """
 
     def __init__(self, rep_in: Rep, rep_hidden: Rep, rep_out: Rep, layers: int = 3, products: int = 16) -> None:
@@ -64,6 +71,12 @@ class Product(torch.nn.Module):
     """x -> bilinear map of x with itself, (..., rep.dim) to the same: a sum of `number` products of mixtures of x.
 
     A channel holds one copy of each irrep of `rep`. All products of two channels that lie in these irreps are kept.
+
+    >>> from eqlib import groups, testing
+    >>> from eqlib.models.emlp import Product
+    >>> rep = groups.O3().rep("2x0e+2x1o")
+    >>> testing.equivariance_error(Product(rep, number=3), rep, rep) < 1e-12
+    True
     """
 
     def __init__(self, rep: Rep, number: int) -> None:
@@ -90,6 +103,11 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
 
     The irreps are the trivial one, those of rep_in and rep_out whatever their dimension, and those of dimension up to `max_dim`
     in a product of two of rep_in. ValueError where the channels do not hold one copy of each.
+
+    >>> from eqlib import groups, models
+    >>> O3 = groups.O3()
+    >>> models.hidden_rep(O3.rep("1o"), O3.rep("0e"), 60)
+    O3: 15x0e+5x1o+5x1e+3x2e
     """
     same_group(rep_in=rep_in, rep_out=rep_out)
     if not isinstance(channels, int):

@@ -27,6 +27,14 @@ class HarmonicNet(torch.nn.Module):
         kernel_size: odd; the first block's kernel is two pixels larger.
         channels: of the input image, trivial copies.
         pool: after which blocks; None: each but the last.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> net = models.HarmonicNet(groups.SO2(), hidden=("2x0+2x1", "2x0+2x1")).eval()
+    >>> digits = torch.rand(3, 1, 17, 17)
+    >>> scores, turned = net(digits), net(torch.rot90(digits, 1, (-2, -1)))
+    >>> scores.shape, torch.allclose(scores, turned, atol=1e-4)
+    (torch.Size([3, 10]), True)
     """
 
     def __init__(

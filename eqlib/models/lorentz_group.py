@@ -43,6 +43,16 @@ class LorentzGroupNetwork(Constants):
         channels: how many of each tensor, before and after each layer: (2, 4, 4, 2) is three layers.
         scalars: invariant features of a particle. hidden: width of the networks on invariants.
         mu: scale in the vectors' unit, see `Harmonics`. products: False leaves the Clebsch-Gordan products out.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> Lorentz = groups.Lorentz()
+    >>> net = models.LorentzGroupNetwork(Lorentz, ["(1,1)"], channels=(2, 2), scalars=4, hidden=4).double().eval()
+    >>> jet = torch.tensor([[[30.0, 3, 4, 29], [20.0, 0, 5, 19]]], dtype=torch.float64)  # (E, px, py, pz) in GeV
+    >>> boost = torch.tensor(Lorentz.matrix(Lorentz.sample(1, seed=0))[0])
+    >>> q, mask = torch.tensor(Lorentz.coordinates.T), torch.ones(1, 2, dtype=torch.bool)
+    >>> torch.allclose(net(jet @ q, mask), net(jet @ boost.T @ q, mask))
+    True
     """
 
     metric: Tensor

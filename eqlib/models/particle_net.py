@@ -20,6 +20,13 @@ def detector_features(momenta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     Returns seven features (batch, n, 7), those of Qu and Gouskos 2020, Table 1: differences of pseudorapidity and azimuth
     to the jet's axis, log pT, log E, log of the shares of the jet's pT and E, and the distance to the axis; and the first
     two of them (batch, n, 2). Particles that the mask (batch, n) leaves out are zero.
+
+    >>> import torch
+    >>> from eqlib.models.particle_net import detector_features
+    >>> momenta = torch.tensor([[[5.0, 3.0, 4.0, 0.0], [5.0, 4.0, 3.0, 0.0]]])  # two massless particles
+    >>> features, place = detector_features(momenta, torch.ones(1, 2, dtype=torch.bool))
+    >>> features.shape, torch.allclose(place[:, 0], -place[:, 1], atol=1e-6)  # left and right of the axis
+    (torch.Size([1, 2, 7]), True)
     """
     keep = mask.to(momenta.dtype)[..., None]
     p = momenta * keep
@@ -47,6 +54,13 @@ class ParticleNet(torch.nn.Module):
         neighbours: k of the nearest neighbours; in the plane of the detector for the first block, then among features.
         channels: three widths for each edge convolution. The default is ParticleNet-Lite.
         hidden: width of the last layer.
+
+    >>> import torch
+    >>> from eqlib import models
+    >>> net = models.ParticleNet(channels=((8, 8, 8),)).eval()
+    >>> momenta, mask = torch.rand(2, 12, 4), torch.ones(2, 12, dtype=torch.bool)
+    >>> net(momenta, mask).shape
+    torch.Size([2, 2])
     """
 
     def __init__(

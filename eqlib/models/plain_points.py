@@ -13,6 +13,12 @@ class CoordinateMLP(torch.nn.Module):
 
     For each point it sees the body with that point first and the others in their order. `differences`: positions are
     taken from that point, which hands it the symmetry under translations.
+
+    >>> import torch
+    >>> from eqlib import graphs, models
+    >>> net = models.CoordinateMLP(points=4, outputs=6, hidden=[16])
+    >>> net(torch.ones(8, 1), torch.rand(8, 3), graphs.complete_graph([4, 4])).shape  # two bodies
+    torch.Size([8, 6])
     """
 
     def __init__(self, points: int, outputs: int, hidden: list[int], differences: bool = False) -> None:
@@ -41,6 +47,14 @@ class PairMLP(torch.nn.Module):
 
     It shares with a tensor field layer all but the rotations: translations, permutations, any number of points, and that it
     is linear in x.
+
+    >>> import torch
+    >>> from eqlib import graphs, models
+    >>> net, positions = models.PairMLP(outputs=6, hidden=[16]), torch.rand(8, 3)
+    >>> edges = graphs.complete_graph([5, 3])
+    >>> y = net(torch.ones(8, 1), positions, edges)
+    >>> torch.allclose(y, net(torch.ones(8, 1), positions + 1, edges), atol=1e-5)
+    True
     """
 
     def __init__(self, outputs: int, hidden: list[int]) -> None:

@@ -34,6 +34,13 @@ class SteerableCNN(torch.nn.Module):
         norm: whether to normalise over the batch.
         dropout: probability with which the invariant features are dropped.
         channels: of the input image, trivial copies.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> net = models.SteerableCNN(groups.O2(), ["2x0e+2x1", "2x0e+2x1+2x2"], activation="gate", pool=(0,)).eval()
+    >>> digits = torch.rand(3, 1, 17, 17)
+    >>> torch.allclose(net(digits), net(digits.flip(-1)), atol=1e-4)  # mirror images have the same scores
+    True
     """
 
     def __init__(
@@ -95,6 +102,13 @@ class GroupCNN(SteerableCNN):
         group: a finite group of the plane; Cyclic(4) is p4, Dihedral(4) is p4m.
         channels: for each block.
         pool: after which blocks; None: each but the last.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> p4 = models.GroupCNN(groups.Cyclic(4), channels=(2, 4)).eval()
+    >>> digits = torch.rand(3, 1, 17, 17)
+    >>> torch.allclose(p4(digits), p4(torch.rot90(digits, 1, (-2, -1))), atol=1e-4)
+    True
     """
 
     def __init__(

@@ -28,6 +28,16 @@ class TensorFieldNetwork(torch.nn.Module):
         neighbours: expected number of edges a target, for the size of the initial features.
         self_interaction: whether a point's own features are added, through `nn.Linear`. Without it a layer is the
             convolution alone.
+
+    >>> import torch
+    >>> from eqlib import graphs, groups, kernels, models
+    >>> O3 = groups.O3()
+    >>> net = models.TensorFieldNetwork(O3.rep("0e"), O3.rep("1o"), ["4x0e+2x1o"], 1, lambda: kernels.Gaussians(4, 3.0))
+    >>> net, positions, edges = net.double(), torch.rand(5, 3).double(), graphs.complete_graph([5])
+    >>> turn = torch.tensor(O3.matrix(O3.sample(1, seed=0))[0])
+    >>> x = torch.ones(5, 1).double()
+    >>> torch.allclose(net(x, positions @ turn.T, edges), net(x, positions, edges) @ turn.T)
+    True
     """
 
     def __init__(

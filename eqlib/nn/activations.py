@@ -15,6 +15,16 @@ class Gate(torch.nn.Module):
     """Scalars pass through `activation`, every other copy is multiplied by the sigmoid of an invariant of its own.
 
     `rep_in` is rep and one trivial copy, the gate, for each non-trivial copy; the output is rep.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> O2 = groups.O2()
+    >>> gate = nn.Gate(O2.rep("4x0e+2x1"), axis=1)  # axis 1 for images
+    >>> gate.rep_in
+    O2: 4x0e+2x1+2x0e
+    >>> net = torch.nn.Sequential(nn.GridConv(O2.rep("0e"), gate.rep_in, 5), gate)
+    >>> net(torch.zeros(1, 1, 9, 9)).shape
+    torch.Size([1, 8, 9, 9])
     """
 
     def __init__(
@@ -55,7 +65,14 @@ class Gate(torch.nn.Module):
 
 
 class NormActivation(Blockwise):
-    """v -> v activation(|v| + b) / |v| for every copy, a learnt b each; scalars pass through the activation itself."""
+    """v -> v activation(|v| + b) / |v| for every copy, a learnt b each; scalars pass through the activation itself.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> relu = nn.NormActivation(groups.O3().rep("2x0e+1o"))
+    >>> relu(torch.tensor([-1.0, 2.0, 3.0, 0.0, 4.0])).tolist()  # b = 0: every vector passes
+    [0.0, 2.0, 3.0, 0.0, 4.0]
+    """
 
     def __init__(
         self, rep: Rep, axis: int = -1, activation: Callable[[Tensor], Tensor] = torch.nn.functional.relu

@@ -89,6 +89,15 @@ class FourierActivation(Sampled):
         samples: about how many elements; None: twice the components of a channel. A finite group always gives all.
 
     Attributes: channels c; samples; synthesis (samples, components of a channel).
+
+    >>> from eqlib import groups, nn, testing
+    >>> regular, _ = groups.regular(groups.Cyclic(4))
+    >>> rep = groups.fields(regular, 3)  # three functions on the group
+    >>> relu = nn.FourierActivation(rep)
+    >>> relu.channels, relu.samples
+    (3, 4)
+    >>> testing.equivariance_error(relu, rep, rep) < 1e-12
+    True
     """
 
     analysis: Tensor

@@ -59,6 +59,17 @@ class GridConv(Constants):
 
     Raises ValueError for mixed groups, a wrong channel axis, pixels that are not finite. Warns, once, where the kernel is too
     small for the frequencies of some pair of irreps, which then get no path.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> C8 = groups.Cyclic(8)
+    >>> conv = nn.GridConv(C8.rep("0"), C8.rep("4x0+4x1"), 5)
+    >>> conv(torch.zeros(1, 1, 9, 9)).shape
+    torch.Size([1, 12, 9, 9])
+    >>> testing.grid_equivariance_error(conv, conv.rep_in, conv.rep_out) < 1e-12  # quarter turns
+    True
+    >>> conv.export()
+    Conv2d(1, 12, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
     """
 
     place: Tensor

@@ -27,7 +27,8 @@ class PointConv(Constants):
         mu: length below which harmonics are rounded off, positions' unit (see `eqlib.harmonics.Harmonics`). 0 takes the unit
             vector; space-time needs mu > 0.
         depthwise: channels are not mixed: a path joins blocks with mul_out = mul_in and has that many weights an element.
-        neighbours: expected number of edges a target; sums are divided by its square root.
+        neighbours: expected number of edges a target, a number alone: sums are divided by its square root. Who is whose
+            neighbour is said by `edges`, in forward.
 
     Attributes:
         kernel: the `SteerableKernel` that is applied: y_t = sum kernel(r, weight @ radial(q)) x_s / neighbours^(1/2).
@@ -35,6 +36,17 @@ class PointConv(Constants):
             (mul_out, mul_in, element), or (mul, element) where depthwise.
 
     Raises ValueError for mixed groups and for arguments out of range.
+
+    >>> import torch
+    >>> from eqlib import graphs, groups, kernels, nn
+    >>> O3 = groups.O3()
+    >>> conv = nn.PointConv(O3.rep("0e"), O3.rep("0e+1o"), degree=1, radial=kernels.Bessel(4, cutoff=2.0))
+    >>> positions = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 5]])
+    >>> y = conv(torch.ones(3, 1), positions, graphs.radius_graph(positions, cutoff=2.0))
+    >>> torch.allclose(y[0, 1:], -y[1, 1:])  # two points see each other in opposite directions
+    True
+    >>> y[2].tolist()  # and the third sees none
+    [0.0, 0.0, 0.0, 0.0]
     """
 
     def __init__(

@@ -22,6 +22,10 @@ class CircularMask(Constants):
         size: pixels along each side.
         edge: pixels from 1 to 0; 0 cuts sharply, at radius size / 2.
         dimensions: 2 for images, 3 for volumes.
+
+    >>> from eqlib import nn
+    >>> nn.CircularMask(5, edge=0).mask.int().tolist()
+    [[0, 1, 1, 1, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0]]
     """
 
     mask: Tensor
@@ -50,6 +54,14 @@ class GridPool(torch.nn.Module):
     averaged and features left alone, so that it works for every rep and needs none. A `rep` that is given is checked, and
     becomes the attributes `rep` and `rep_out`, as other layers have, for who reads a chain of layers; without one the layer
     has neither, and `testing.causes` goes on with the rep of the layer before.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> nn.GridPool()(torch.arange(16.0).view(1, 1, 4, 4)).tolist()
+    [[[[2.5, 4.5], [10.5, 12.5]]]]
+    >>> pool = nn.GridPool(groups.O2().rep("0e+1"))
+    >>> pool(torch.zeros(2, 3, 9, 9)).shape, pool.rep_out
+    (torch.Size([2, 3, 5, 5]), O2: 1x0e+1x1)
     """
 
     rep: Rep
@@ -78,6 +90,15 @@ class GroupPool(Sampled):
     """The largest value of each channel over the group: `rep_out` is one trivial copy for each channel.
 
     Exactly invariant where the samples are the whole group, as for finite ones.
+
+    >>> from eqlib import groups, nn, testing
+    >>> regular, _ = groups.regular(groups.Dihedral(4))
+    >>> rep = groups.fields(regular, 2)  # two functions on the group
+    >>> pool = nn.GroupPool(rep)
+    >>> pool.rep_out
+    Dihedral(4): 2x0e
+    >>> testing.equivariance_error(pool, rep, pool.rep_out) < 1e-12
+    True
     """
 
     any_rep = "; nn.Invariants takes any rep"

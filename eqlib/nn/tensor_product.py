@@ -1,4 +1,4 @@
-"""Products of two features, decomposed into irreps."""
+"""Products of two features, decomposed into irreps by Clebsch-Gordan tensors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ from eqlib.products import SparseProduct, pays
 class TensorProduct(Constants):
     """The equivariant bilinear map (..., rep_a.dim), (..., rep_b.dim) -> (..., rep_out.dim) over every allowed path.
 
-    A path is (block of a, block of b, block of rep_out, k) with k over Hom(a (x) b, c).
+    A path is (block of a, block of b, block of rep_out, k) with k over Hom(a (x) b, c). Its Clebsch-Gordan tensor is that of
+    `group.clebsch_gordan`: for O3 the Wigner 3j symbols times (2 l + 1)^(1/2) of the output.
 
     Args:
         weights: "shared" (a parameter), "external" (given in forward, last axis `weight_numel`), or None: no weights, and the
             blocks of rep_out name the irreps to keep; `rep_out` becomes every copy of them in rep_a (x) rep_b, an isometry.
         depthwise: channels of a are not mixed: a path joins blocks with mul_out = mul_a and has K * mul_a * mul_b weights.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> vector = groups.O3().rep("1o")
+    >>> product = nn.TensorProduct(vector, vector, groups.O3().rep("0e+1e+2e"), weights=None)
+    >>> product.rep_out  # the dot product, the cross product, the symmetric matrix without trace
+    O3: 1x0e+1x1e+1x2e
+    >>> x, y, _ = torch.eye(3)
+    >>> product(x, y)[1:4].abs().gt(1e-6).tolist()
+    [False, False, True]
     """
 
     def __init__(

@@ -27,6 +27,14 @@ def equivariance_error(
     module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew. `scale` bounds boosts' rapidity.
 
     Raises ValueError for an f that is zero or does not vary: it would pass everything.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> rep = groups.O3().rep("4x0e+2x1o")
+    >>> testing.equivariance_error(nn.Linear(rep, rep), rep, rep) < 1e-12
+    True
+    >>> testing.equivariance_error(torch.relu, rep, rep) > 0.1  # of a vector's components: not allowed
+    True
     """
     reps = [rep_in] if isinstance(rep_in, Rep) else list(rep_in)
     f = randomised(f, seed, dtype)
@@ -47,7 +55,13 @@ def equivariance_error(
 def assert_equivariant(
     f: Callable[..., Tensor], rep_in: Rep | Sequence[Rep], rep_out: Rep, tolerance: float = 1e-10, **options: object
 ) -> None:
-    """AssertionError with the number where `equivariance_error` is above `tolerance`."""
+    """AssertionError with the number where `equivariance_error` is above `tolerance`.
+
+    >>> from eqlib import groups, nn, testing
+    >>> rep = groups.Lorentz().rep("2x(1,1)")
+    >>> squares = nn.Invariants(rep)
+    >>> testing.assert_equivariant(squares, rep, squares.rep_out)
+    """
     error = equivariance_error(f, rep_in, rep_out, **options)  # type: ignore[arg-type]
     if not error <= tolerance:
         raise AssertionError(f"not equivariant: error {error:.2e} is above {tolerance:.0e}")
@@ -57,6 +71,15 @@ def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: f
     """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is.
 
     A parameter keeps its scale, but gets `least` where that is larger, and 0.3 where it was zero.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> rep = groups.O3().rep("2x0e")
+    >>> layer = nn.Linear(rep, rep)
+    >>> layer.bias.tolist()  # a bias of 0 would hide an error in how it is used
+    [0.0, 0.0]
+    >>> bool((testing.randomised(layer, 0, torch.float64).bias != 0).all())
+    True
     """
     if not isinstance(f, torch.nn.Module):
         return f
