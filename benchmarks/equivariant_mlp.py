@@ -28,7 +28,7 @@ from torch import Tensor
 
 from eqlib import groups, models, training
 from eqlib.groups import Rep
-from eqlib.models.plain_points import perceptron
+from eqlib.models.heads import perceptron
 from eqlib.training import runs
 
 RESULTS = Path(__file__).parent / "results" / "emlp.json"

@@ -12,7 +12,14 @@ from torch import Tensor
 
 
 class Constants(torch.nn.Module):
-    """A module with exact constants: `model.double()` gives them to float64, also where the model was built in float32."""
+    """A module with exact constants: `model.double()` gives them to float64, also where the model was built in float32.
+
+    >>> from eqlib.constants import Constants
+    >>> module = Constants()
+    >>> module.constant("third", 1 / 3)
+    >>> float(module.third) == 1 / 3, float(module.double().third) == 1 / 3
+    (False, True)
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
-"""x -> irreps and R -> irrep matrices, by one recursion for every group, differentiable.
+"""Harmonics x -> irreps, and irrep matrices R -> D(R), by one recursion for every group, differentiable.
 
+For O(3) and SO(3) these are the real spherical harmonics and Wigner's D matrices, in e3nn's order; for the groups of the plane
+circular harmonics, for the Lorentz group harmonic polynomials of momenta.
 Y_J ~ C(J-1, 1 -> J) (Y_{J-1} (x) x) is a polynomial in x, so gradients are finite everywhere; D_J = C^T (D_{J-1} (x) D_1) C.
 """
 
@@ -21,15 +23,24 @@ NORMALIZATIONS = ("component", "norm", "integral")
 
 @lru_cache(maxsize=256)
 def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
-    """The recursion's tensors for J = 1 ... degree, (d_{J-1}, v, d_J), scaled so that |Y_J(axis)| = 1, of an ambient group."""
+    """The recursion's tensors for J = 1 ... degree, (d_{J-1}, v, d_J), scaled so that |Y_J(axis)| = 1, of an ambient group.
+
+    >>> from eqlib import groups, harmonics
+    >>> [tensor.shape for tensor in harmonics.steps(groups.O3(), 2)]
+    [(1, 3, 3), (3, 3, 5)]
+    """
     if group.axis is None:
-        raise ValueError(f"{group} has no harmonics: it is no ambient group and names none")
+        raise ValueError(
+            f"group: got {group}, expected an ambient group, which names its harmonics (see group.ambient)"
+        )
     value, found = np.ones(1), []
     for j in range(1, degree + 1):
         names = group.harmonic(j - 1), group.vector.blocks[0][1], group.harmonic(j)
         cg = group.clebsch_gordan(*names)
         if cg.shape[0] != 1:
-            raise ValueError(f"harmonics of {group} are not unique: {names} has {cg.shape[0]} Clebsch-Gordan tensors")
+            raise ValueError(
+                f"group: got {group}, whose {names} has {cg.shape[0]} Clebsch-Gordan tensors, expected one"
+            )
         value = np.einsum("i,j,ijk->k", value, group.axis, cg.dense()[0])
         scale = np.sign(value[np.abs(value) > 1e-9 * np.abs(value).max()][0]) / np.linalg.norm(value)
         value = value * scale
@@ -38,12 +49,26 @@ def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
 
 
 def rep(group: Group, degree: int) -> Rep:
-    """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group."""
-    return Rep(group, tuple(block for j in range(degree + 1) for block in _restricted(group, j)[0].blocks))
+    """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group.
+
+    >>> from eqlib import groups, harmonics
+    >>> harmonics.rep(groups.O3(), 2)
+    O3: 1x0e+1x1o+1x2e
+    >>> harmonics.rep(groups.SO2(), 2)  # circular harmonics
+    SO2: 1x0+1x1+1x2
+    """
+    return Rep(group, tuple(block for j in range(degree + 1) for block in restricted(group, j)[0].blocks))
 
 
 @lru_cache(maxsize=1024)
-def _restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
+def restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
+    """The harmonics of one degree of the ambient group as a rep of `group`, and Q with Y_group = Y_ambient @ Q.
+
+    >>> from eqlib import groups, harmonics
+    >>> rep, q = harmonics.restricted(groups.Octahedral(), 2)  # d orbitals in a cubic crystal: two and three
+    >>> [irrep.dim for _, irrep in rep.blocks]
+    [2, 3]
+    """
     ambient = group.ambient
     return restrict(ambient.rep([(1, ambient.harmonic(degree))]), group, None if ambient == group else group.embedding)
 
@@ -51,11 +76,22 @@ def _restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
 class Harmonics(Constants):
     """Harmonics of degrees 0 ... degree, (..., v) -> (..., rep(group, degree).dim), x in components of `group.vector`.
 
+    Spherical harmonics for O3 and SO3, circular ones for O2 and SO2; a subgroup has its ambient group's, sorted by its irreps.
+
     With `normalize` x is divided by s = ((x.x)^2 + mu^4)^(1/4) first: mu = 0 gives the unit vector, mu > 0 (the data's own
     scale) keeps everything finite for every group, null and space-like x included. Degree J then has, on the unit sphere,
     |Y|^2 = dim ("component"), 1 ("norm"), or integral |Y_i|^2 = 1 ("integral", compact groups).
 
     Raises ValueError for a wrong last axis, and for space-like or null x where normalize=True and mu = 0.
+
+    >>> import torch
+    >>> from eqlib import groups, harmonics
+    >>> spherical = harmonics.Harmonics(groups.O3(), degree=2)
+    >>> spherical.rep
+    O3: 1x0e+1x1o+1x2e
+    >>> y = spherical(torch.tensor([0.0, 0.0, 5.0]))  # of the direction; the length does not count
+    >>> [round(float(part.square().sum()), 4) for part in y.split([1, 3, 5])]
+    [1.0, 3.0, 5.0]
     """
 
     metric: Tensor
@@ -66,14 +102,16 @@ class Harmonics(Constants):
     ) -> None:
         super().__init__()
         if normalization not in NORMALIZATIONS:
-            raise ValueError(f"normalization must be one of {NORMALIZATIONS}, got {normalization!r}")
+            raise ValueError(f"normalization: got {normalization!r}, expected one of {NORMALIZATIONS}")
         if not isinstance(degree, int) or degree < 0:
-            raise ValueError(f"degree must be an integer >= 0, got {degree!r}")
+            raise ValueError(f"degree: got {degree!r}, expected an integer >= 0")
         if mu < 0:
-            raise ValueError(f"mu must not be negative, got {mu}")
+            raise ValueError(f"mu: got {mu}, expected a length >= 0")
         ambient = group.ambient
         if normalization == "integral" and not ambient.compact:
-            raise ValueError(f"the unit sphere of {ambient} is not compact: normalization='integral' does not exist")
+            raise ValueError(
+                f"normalization: got 'integral', expected another: the unit sphere of {ambient} is not compact"
+            )
         self.group, self.degree, self.normalize, self.mu = group, degree, normalize, mu
         self.size = ambient.vector.dim
         self.rep = rep(group, degree)
@@ -85,14 +123,14 @@ class Harmonics(Constants):
         for j, tensor in enumerate(steps(ambient, degree), start=1):
             self.constant(f"step_{j}", tensor)
         for j in range(degree + 1):
-            q = _restricted(group, j)[1]
+            q = restricted(group, j)[1]
             weight = {"component": np.sqrt(len(q)), "norm": 1.0, "integral": np.sqrt(len(q) / area)}[normalization]
             self.constant(f"basis_{j}", q * weight)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1:] != (self.size,):
             raise ValueError(
-                f"x must have last axis {self.size} (components of {self.group}.vector), got {tuple(x.shape)}"
+                f"x: got {tuple(x.shape)}, expected last axis {self.size}, components of {self.group}.vector"
             )
         x = x @ self.turn.T
         if self.normalize:
@@ -117,15 +155,27 @@ class Harmonics(Constants):
         if self.mu > 0:
             return (square**2 + self.mu**4) ** 0.25
         if not self.compact and not torch.compiler.is_compiling() and ((square <= 0) & (x != 0).any(-1, True)).any():
-            raise ValueError("x must be time-like (x.x > 0) where normalize=True and mu = 0; give mu > 0 for all x")
+            raise ValueError(
+                "x: got x.x <= 0, expected time-like x (x.x > 0) where normalize=True and mu = 0; mu > 0 takes every x"
+            )
         # The gradient of a direction overflows where the square does not fit the dtype.
         return torch.where(square > torch.finfo(square.dtype).tiny, square, 1.0).sqrt()
 
 
 def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:
-    """`Harmonics` as a function: (..., v) -> (..., rep(group, degree).dim). Keep the module where speed matters."""
+    """`Harmonics` (spherical ones for O3, SO3) as a function: (..., v) -> (..., rep(group, degree).dim).
+
+    Keep the module where speed matters.
+
+    >>> import torch
+    >>> from eqlib import groups, harmonics
+    >>> x = torch.tensor([[1.0, 2.0, 2.0]])
+    >>> y = harmonics.harmonics(groups.O3(), x, degree=1, normalization="norm")
+    >>> torch.allclose(y[:, 1:], x / 3)  # degree 1 is the unit vector
+    True
+    """
     if not torch.is_floating_point(x):
-        raise ValueError(f"x must be a floating point tensor, got {x.dtype}")
+        raise ValueError(f"x: got {x.dtype}, expected a floating point tensor")
     return Harmonics(group, degree, normalize, normalization).to(x)(x)
 
 
@@ -134,6 +184,10 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
     """Steps (a, v, c), C(a, v -> c), v in the vector, that lead from the trivial irrep to this one, shortest first.
 
     Its length is the irrep's level. ValueError where products of the vector do not reach it (odd irreps of SL2C).
+
+    >>> from eqlib import groups, harmonics
+    >>> [tuple(a.label for a in step) for step in harmonics.path(groups.O3().irrep("2e"))]
+    [('0e', '1o', '1o'), ('1o', '1o', '2e')]
     """
     group = irrep.group
     vectors = list(dict.fromkeys(v for _, v in group.vector.blocks))
@@ -149,20 +203,30 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
                         found.append(c)
         frontier = found
     if irrep not in reached:
-        raise ValueError(f"no product of vectors of {group} holds {irrep.label}")
+        raise ValueError(f"irrep: got {irrep.label}, expected one that a product of vectors of {group} holds")
     return reached[irrep]
 
 
 def matrices(rep: Rep, vectors: Tensor) -> Tensor:
-    """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v) in components of `group.vector`.
+    """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v): the Wigner D matrices, for O3 and SO3.
 
-    Batched and differentiable, also at the identity and at half turns; Wigner's D for O(3). Raises ValueError for a wrong
-    shape or an irrep that no product of vectors holds.
+    `vectors` are in components of `group.vector`. Batched and differentiable, also at the identity and at half turns.
+    Raises ValueError for a wrong shape or an irrep that no product of vectors holds.
+
+    >>> import torch
+    >>> from eqlib import groups, harmonics
+    >>> O3 = groups.O3()
+    >>> g = O3.sample(4, seed=0)
+    >>> D = harmonics.matrices(O3.rep("2e"), torch.tensor(O3.vector(g)))
+    >>> D.shape
+    torch.Size([4, 5, 5])
+    >>> bool((D - torch.tensor(O3.rep("2e")(g))).abs().max() < 1e-12)
+    True
     """
     group = rep.group
     v = group.vector.dim
     if vectors.ndim != 3 or vectors.shape[1:] != (v, v):
-        raise ValueError(f"matrices of {group}.vector have shape (n, {v}, {v}), got {tuple(vectors.shape)}")
+        raise ValueError(f"vectors: got {tuple(vectors.shape)}, expected (n, {v}, {v}), matrices of {group}.vector")
     known: dict[Irrep, Tensor] = {group.trivial: vectors.new_ones(len(vectors), 1, 1)}
     for (_, a), where in zip(group.vector.blocks, group.vector.slices, strict=True):
         here = slice(where.start, where.start + a.dim)

@@ -9,6 +9,8 @@ from eqlib import groups, harmonics, kernels, models, nn
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
 IMAGE = O2.rep("0e")
+HIDDEN = O2.rep("2x0e+3x1")
+PIXELS = torch.zeros(1, 1, 5, 5)
 POINTS = nn.PointConv(REP, REP, 1, kernels.Gaussians(2, 1.0))
 E8_LABEL = "(0,0,0,0,0,0,0,1)"
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
@@ -31,32 +33,74 @@ TABLE = {
     "reps of two groups added": (lambda: REP + IMAGE, "cannot add a rep of O2 to a rep of O3"),
     "reps of two groups in a layer": (
         lambda: nn.Linear(REP, IMAGE),
-        "one layer has one group, got rep_in of O3, rep_out of O2",
+        "rep_in, rep_out: got reps of O3, O2, expected reps of one group",
     ),
     "reps of two groups in a kernel": (
         lambda: kernels.SteerableKernel(REP, IMAGE, 1),
-        "rep_in is of O3 and rep_out of O2",
+        "rep_in, rep_out: got reps of O3, O2, expected reps of one group",
     ),
     "wrong last axis": (
         lambda: nn.Linear(REP, REP)(torch.zeros(3, 4)),
-        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (3, 4)",
+        "x: got (3, 4), expected 5 entries on axis -1 for rep O3: 2x0e+1x1o",
+    ),
+    "a gate behind a layer that gives its rep": (
+        lambda: torch.nn.Sequential(nn.GridConv(IMAGE, HIDDEN, 3), nn.Gate(HIDDEN))(PIXELS),
+        "x: got (1, 8, 5, 5), expected 11 entries on axis -1 for gate.rep_in O2: 2x0e+3x1+3x0e, 8 of rep and 3 gates; "
+        "let the layer before give gate.rep_in; pass axis=1: images carry features on axis 1",
+    ),
+    "the same gate on axis 1": (
+        lambda: torch.nn.Sequential(nn.GridConv(IMAGE, HIDDEN, 3), nn.Gate(HIDDEN, axis=1))(PIXELS),
+        "expected 11 entries on axis 1 for gate.rep_in O2: 2x0e+3x1+3x0e, 8 of rep and 3 gates; let the layer before give "
+        "gate.rep_in",
+    ),
+    "the same gate with its rep_in": (
+        lambda: torch.nn.Sequential(nn.GridConv(IMAGE, nn.Gate(HIDDEN).rep_in, 3), nn.Gate(HIDDEN))(PIXELS),
+        "8 of rep and 3 gates; pass axis=1: images carry features on axis 1",
+    ),
+    "images for the last axis": (
+        lambda: nn.NormActivation(HIDDEN)(torch.zeros(1, 8, 5, 5)),
+        "expected 8 entries on axis -1 for rep O2: 2x0e+3x1; pass axis=1: images carry features on axis 1",
+    ),
+    "points for axis 1": (
+        lambda: nn.Linear(HIDDEN, HIDDEN, axis=1)(torch.zeros(1, 5, 8)),
+        "expected 8 entries on axis 1 for rep O2: 2x0e+3x1; pass axis=-1",
+    ),
+    "an axis that is not there": (
+        lambda: nn.Gate(HIDDEN, axis=2)(torch.zeros(1, 11)),
+        "x: got (1, 11), expected 11 entries on axis 2 for gate.rep_in O2: 2x0e+3x1+3x0e, 8 of rep and 3 gates; pass axis=-1",
+    ),
+    "pooled features of another rep": (
+        lambda: nn.GridPool(HIDDEN)(PIXELS),
+        "x: got (1, 1, 5, 5), expected 8 entries on axis 1 for rep O2: 2x0e+3x1",
+    ),
+    "pooled points": (
+        lambda: nn.GridPool()(torch.zeros(2, 8)),
+        "x: got (2, 8), expected two axes and the pixels of an image or a volume",
+    ),
+    "a pointwise function of what is none on the group": (
+        lambda: nn.FourierActivation(HIDDEN),
+        "are different functions; nn.Gate and nn.NormActivation take any rep",
+    ),
+    "pooling over the group of what is no function on it": (
+        lambda: nn.GroupPool(O2.rep("0e+1+0e")),
+        "expected one block for each irrep (groups.fields makes such a rep); nn.Invariants takes any rep",
     ),
     "wrong channel axis": (
         lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 2, 5, 5)),
-        "x must have 1 entries on axis 1",
+        "x: got (1, 2, 5, 5), expected 1 entries on axis 1 for rep O2: 1x0e",
     ),
     "wrong number of axes": (
         lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.zeros(1, 5, 5)),
-        "x: got (1, 5, 5), O2 acts on 2 coordinates: images (batch, channels, height, width)",
+        "x: got (1, 5, 5), expected images (batch, channels, height, width): O2 acts on 2 coordinates",
     ),
     "a group of space in the plane": (
         lambda: nn.GridConv(O3.rep("0e"), O3.rep("0e"), 3)(torch.zeros(1, 1, 5, 5)),
-        "x: got (1, 1, 5, 5), O3 acts on 3 coordinates: volumes (batch, channels, x, y, z)",
+        "x: got (1, 1, 5, 5), expected volumes (batch, channels, x, y, z): O3 acts on 3 coordinates",
     ),
-    "stride of nothing": (lambda: nn.GridConv(IMAGE, IMAGE, 3, stride=0), "stride must be a positive integer, got 0"),
+    "stride of nothing": (lambda: nn.GridConv(IMAGE, IMAGE, 3, stride=0), "stride: got 0, expected a positive integer"),
     "kernel that is not steerable": (
         lambda: nn.GridConv(IMAGE, IMAGE, 3).set_kernel(torch.arange(9.0).view(1, 1, 3, 3)),
-        "it is not steerable",
+        "expected a steerable one",
     ),
     "kernel of another shape": (
         lambda: nn.GridConv(IMAGE, IMAGE, 3).set_kernel(torch.zeros(1, 1, 5, 5)),
@@ -74,25 +118,31 @@ TABLE = {
     ),
     "two blocks of one irrep": (
         lambda: nn.FourierActivation(O2.rep("0e+1+0e+1")),
-        "rep must have one block for each irrep",
+        "rep: got O2: 1x0e+1x1+1x0e+1x1, expected one block for each irrep",
     ),
-    "too few samples": (lambda: nn.FourierActivation(O2.rep("0e+1+2+3+4"), 4), "do not tell functions of 9 components"),
+    "too few samples": (
+        lambda: nn.FourierActivation(O2.rep("0e+1+2+3+4"), 4),
+        "which do not tell functions of 9 components apart, expected 9 or more",
+    ),
     "negative channels": (lambda: groups.fields(REP, -1), "channels must not be negative, got -1"),
-    "dropout of everything": (lambda: nn.Dropout(REP, 1.5), "p must be a probability below 1, got 1.5"),
+    "dropout of everything": (lambda: nn.Dropout(REP, 1.5), "p: got 1.5, expected a probability below 1"),
     "features of no subgroup": (lambda: nn.Restrict(SO3.rep("1"), O3), "not in SO3"),
     "activation that there is none of": (
         lambda: models.SteerableCNN(O2, ["0e"], activation="relu"),
-        "activation must be one of ('fourier', 'gate', 'norm'), got 'relu'",
+        "activation: got 'relu', expected one of ('fourier', 'gate', 'norm')",
     ),
     "p4 of an infinite group": (lambda: models.GroupCNN(O2), "O2 is infinite"),
-    "even kernel, same": (lambda: nn.GridConv(IMAGE, IMAGE, 4), 'kernel_size must be odd where padding="same", got 4'),
+    "even kernel, same": (
+        lambda: nn.GridConv(IMAGE, IMAGE, 4),
+        'kernel_size: got 4, expected an odd number where padding="same"',
+    ),
     "NaN pixels": (
         lambda: nn.GridConv(IMAGE, IMAGE, 3)(torch.full((1, 1, 5, 5), torch.nan)),
-        "x has pixels that are NaN or infinite",
+        "x: got (1, 1, 5, 5) with NaN or infinite pixels, expected finite ones",
     ),
     "images for the Lorentz group": (
         lambda: nn.GridConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(0,0)"), 3),
-        "GridConv works on images and volumes",
+        "rep_in: got a rep of Lorentz, which acts on 4 coordinates, expected a compact group of the plane or space",
     ),
     "not orthogonal": (
         lambda: SO3.from_matrix(np.diag([1.0, 1, 2])),
@@ -113,16 +163,19 @@ TABLE = {
     ),
     "space-like x": (
         lambda: harmonics.harmonics(LORENTZ, SPACE_LIKE, 2),
-        "x must be time-like (x.x > 0) where normalize=True",
+        "x: got x.x <= 0, expected time-like x (x.x > 0) where normalize=True",
     ),
     "integer x": (
         lambda: harmonics.harmonics(O3, torch.zeros(1, 3, dtype=torch.int64), 2),
-        "x must be a floating point tensor, got torch.int64",
+        "x: got torch.int64, expected a floating point tensor",
     ),
-    "x of another length": (lambda: harmonics.harmonics(O3, torch.zeros(1, 4), 2), "x must have last axis 3"),
+    "x of another length": (
+        lambda: harmonics.harmonics(O3, torch.zeros(1, 4), 2),
+        "x: got (1, 4), expected last axis 3",
+    ),
     "unknown normalization": (
         lambda: harmonics.harmonics(O3, torch.zeros(1, 3), 2, normalization="l2"),
-        "normalization must be one of",
+        "normalization: got 'l2', expected one of",
     ),
     "integral over a hyperboloid": (
         lambda: harmonics.Harmonics(LORENTZ, 1, normalization="integral"),
@@ -329,76 +382,76 @@ TABLE = {
     "C_0": (lambda: groups.Cyclic(0), "Cyclic(n) takes an integer n >= 1, got 0"),
     "odd irreps from vectors": (
         lambda: harmonics.path(groups.SL2C().irrep("(1,0)")),
-        "no product of vectors of SL2C holds (1,0)",
+        "irrep: got (1,0), expected one that a product of vectors of SL2C holds",
     ),
     "wrong number of kernel weights": (
         lambda: kernels.SteerableKernel(REP, REP, 1)(torch.ones(2, 3), torch.ones(2)),
-        "weights must have last axis",
+        "weights: got (2,), expected last axis",
     ),
     "unknown weights mode": (
         lambda: nn.TensorProduct(REP, REP, REP, weights="mine"),
-        'weights must be "shared", "external" or None',
+        'weights: got \'mine\', expected "shared", "external" or None',
     ),
     "reps of two groups on points": (
         lambda: nn.PointConv(REP, IMAGE, 1, None),
-        "one layer has one group, got rep_in of O3, rep_out of O2",
+        "rep_in, rep_out: got reps of O3, O2, expected reps of one group",
     ),
     "no radial module": (
         lambda: nn.PointConv(REP, REP, 1, torch.nn.SiLU()),
-        "radial must be None or a module with an integer .number, got SiLU",
+        "radial: got SiLU, expected None or a module with an integer .number",
     ),
     "no neighbours": (
         lambda: nn.PointConv(REP, REP, 1, None, neighbours=0),
-        "neighbours must be positive and finite, got 0",
+        "neighbours: got 0, expected a positive and finite number",
     ),
-    "negative degree": (lambda: nn.PointConv(REP, REP, -1, None), "degree must be an integer >= 0, got -1"),
+    "negative degree": (lambda: nn.PointConv(REP, REP, -1, None), "degree: got -1, expected an integer >= 0"),
     "features of another length": (
         lambda: POINTS(torch.zeros(2, 4), torch.zeros(2, 3), PAIR),
-        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (2, 4)",
+        "x: got (2, 4), expected 5 entries on axis -1 for rep O3: 2x0e+1x1o",
     ),
     "features with a batch axis": (
         lambda: POINTS(torch.zeros(1, 2, 5), torch.zeros(2, 3), PAIR),
-        "x must have shape (N, 5), got (1, 2, 5)",
+        "x: got (1, 2, 5), expected (N, 5)",
     ),
     "points in the plane": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 2), PAIR),
-        "positions must be floating point (2, 3), a point for each row of x in components of O3.vector, got torch.float32 (2, 2)",
+        "positions: got torch.float32 (2, 2), expected floating point (2, 3), a point for each row of x in components of",
     ),
     "as many points as features": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(3, 3), PAIR),
-        "positions must be floating point (2, 3), a point for each row of x",
+        "positions: got torch.float32 (3, 3), expected floating point (2, 3), a point for each row of x",
     ),
     "points of NaN": (
         lambda: POINTS(torch.zeros(2, 5), torch.full((2, 3), torch.nan), PAIR),
-        "positions hold NaN or infinite numbers, shape (2, 3)",
+        "positions: got (2, 3) with NaN or infinite numbers, expected finite ones",
     ),
     "an edge to nowhere": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR + 1),
-        "edges must point at 0 ... 1, got 1 ... 2",
+        "edges: got points 1 ... 2, expected 0 ... 1",
     ),
     "a negative edge": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR - 1),
-        "edges must point at 0 ... 1, got -1 ... 0",
+        "edges: got points -1 ... 0, expected 0 ... 1",
     ),
     "fractional edges": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR.float()),
-        "edges must be int64 (2, E), got torch.float32 (2, 2)",
+        "edges: got torch.float32 (2, 2), expected torch.int64 (2, E)",
     ),
     "edges of three": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), torch.zeros(3, 2, dtype=torch.int64)),
-        "edges must be int64 (2, E), got torch.int64 (3, 2)",
+        "edges: got torch.int64 (3, 2), expected torch.int64 (2, E)",
     ),
     "weights for a layer that has some": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR, torch.zeros(2, POINTS.weight_numel)),
-        "weights are given in forward exactly where radial=None",
+        "weights: got some in forward, expected them exactly where the layer has radial=None",
     ),
     "no weights for a layer without": (
         lambda: nn.PointConv(REP, REP, 1, None)(torch.zeros(2, 5), torch.zeros(2, 3), PAIR),
-        "weights are given in forward exactly where radial=None",
+        "weights: got none in forward, expected them exactly where the layer has radial=None",
     ),
     "weights of another shape": (
         lambda: nn.PointConv(REP, REP, 1, None)(torch.zeros(2, 5), torch.zeros(2, 3), PAIR, torch.zeros(3, 8)),
-        "weights must have shape (2, 9), a row for each edge, got (3, 8)",
+        "weights: got (3, 8), expected (2, 9), a row for each edge",
     ),
     "space-like differences without mu": (
         lambda: nn.PointConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(1,1)"), 1, kernels.Gaussians(2, 1.0)).double()(
@@ -406,36 +459,36 @@ TABLE = {
             torch.cat([SPACE_LIKE, 0 * SPACE_LIKE]) @ torch.tensor(LORENTZ.coordinates.T),
             PAIR,
         ),
-        "x must be time-like (x.x > 0) where normalize=True and mu = 0",
+        "x: got x.x <= 0, expected time-like x (x.x > 0) where normalize=True and mu = 0",
     ),
     "reps of two groups in a network": (
         lambda: models.EquivariantMLP(REP, REP, IMAGE),
-        "one layer has one group, got rep_in of O3, rep_hidden of O3, rep_out of O2",
+        "rep_in, rep_hidden, rep_out: got reps of O3, O3, O2, expected reps of one group",
     ),
-    "no layers": (lambda: models.EquivariantMLP(REP, REP, REP, layers=0), "layers must be an integer >= 1, got 0"),
+    "no layers": (lambda: models.EquivariantMLP(REP, REP, REP, layers=0), "layers: got 0, expected an integer >= 1"),
     "half a product": (
         lambda: models.EquivariantMLP(REP, REP, REP, products=0.5),
-        "products must be an integer >= 1, got 0.5",
+        "products: got 0.5, expected an integer >= 1",
     ),
     "nothing hidden": (
         lambda: models.EquivariantMLP(REP, O3.rep(""), REP),
-        "rep_hidden must have entries, got O3: ",
+        "rep_hidden: got O3: , expected a rep with entries",
     ),
     "features of another length in a network": (
         lambda: models.EquivariantMLP(REP, REP, REP)(torch.zeros(3, 4)),
-        "x must have 5 entries on axis -1 for rep O3: 2x0e+1x1o, got (3, 4)",
+        "x: got (3, 4), expected 5 entries on axis -1 for rep O3: 2x0e+1x1o",
     ),
     "too few channels for every irrep": (
         lambda: models.hidden_rep(REP, REP, 10),
-        "channels must be at least 4 x 5, the number of irreps times the largest dimension, got 10",
+        "channels: got 10, expected at least 4 x 5, the number of irreps times the largest dimension",
     ),
     "channels of no whole number": (
         lambda: models.hidden_rep(REP, REP, 384.0),
-        "channels must be an integer, got 384.0",
+        "channels: got 384.0, expected an integer",
     ),
     "reps of two groups for a hidden one": (
         lambda: models.hidden_rep(REP, IMAGE, 384),
-        "one layer has one group, got rep_in of O3, rep_out of O2",
+        "rep_in, rep_out: got reps of O3, O2, expected reps of one group",
     ),
 }
 

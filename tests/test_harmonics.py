@@ -112,7 +112,7 @@ def test_scipy_rotations_and_harmonics():
         assert np.abs(found - ours[:, l * l : (l + 1) ** 2].T).max() < 1e-12
     with pytest.raises(ValueError, match="reflection"):
         convert.to_scipy(O3.element(np.zeros(3), 1))
-    with pytest.raises(ValueError, match="O3 only, got one of O2"):
+    with pytest.raises(ValueError, match="got a rep of O2, expected one of O3"):
         convert.to_e3nn(groups.O2().rep("1"))
 
 

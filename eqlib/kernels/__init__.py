@@ -1,5 +1,6 @@
 """Steerable kernels: angular parts, radial functions, and the kernels that pixels can carry."""
 
+from eqlib.kernels.grid_basis import radial_profiles, sampled_basis
 from eqlib.kernels.radial import Bessel, Gaussians, Logarithmic, RadialMLP, envelope
 from eqlib.kernels.steerable import SteerableKernel, angular_basis, elements, level
 
@@ -13,4 +14,6 @@ __all__ = [
     "elements",
     "envelope",
     "level",
+    "radial_profiles",
+    "sampled_basis",
 ]

@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from eqlib.groups import Group, Irrep
-from eqlib.harmonics import Harmonics, _restricted
-from eqlib.kernels import angular_basis, level
+from eqlib.harmonics import Harmonics, restricted
+from eqlib.kernels.steerable import angular_basis, level
 
-BAND = (
-    1.0  # pixels: kernels are made for images without much below this scale, Gaussian blobs of this standard deviation
-)
+# Pixels: kernels are made for images without much below this scale, Gaussian blobs of this standard deviation.
+BAND = 1.0
 LOWEST = 0.1  # radians a pixel
 
 
@@ -23,6 +22,10 @@ def offsets(size: int, dimensions: int) -> NDArray[np.float64]:
     """(size, ..., size, dimensions) raw coordinates of a kernel's pixels about its centre.
 
     An image is (row, column) with x to the right and y up; a volume is (x, y, z).
+
+    >>> from eqlib.kernels.grid_basis import offsets
+    >>> offsets(3, 2)[0].tolist()  # the first row is the upper one
+    [[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0]]
     """
     line = np.arange(size) - (size - 1) / 2
     grid = np.stack(np.meshgrid(*[line] * dimensions, indexing="ij"), axis=-1)
@@ -49,7 +52,7 @@ def _harmonics(group: Group, size: int, degree: int) -> NDArray[np.float64]:
     points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
     with torch.no_grad():
         values = module(torch.tensor(points @ group.coordinates.T)).numpy()
-    return values[:, values.shape[1] - _restricted(group, degree)[0].dim :]
+    return values[:, values.shape[1] - restricted(group, degree)[0].dim :]
 
 
 @lru_cache(maxsize=256)
@@ -64,6 +67,11 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
 
     Returns (profiles (n, p), orthonormal on the pixels as kernels; errors (n,): the relative equivariance error that the
     n-th best has in that mean, worst last). n = 0 where the pixels do not carry the degree.
+
+    >>> from eqlib import groups, kernels
+    >>> profiles, errors = kernels.radial_profiles(groups.O2(), 5, 2)  # degree 2 on 5 x 5 pixels
+    >>> profiles.shape, bool(errors.max() < 0.1)
+    ((2, 25), True)
     """
     points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
     y = _harmonics(group, size, degree)
@@ -101,7 +109,13 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
 
 
 def keeps_grid(group: Group) -> bool:
-    """Whether every element maps the grid of pixels to itself, so that a kernel may use each pixel by itself."""
+    """Whether every element maps the grid of pixels to itself, so that a kernel may use each pixel by itself.
+
+    >>> from eqlib import groups
+    >>> from eqlib.kernels.grid_basis import keeps_grid
+    >>> keeps_grid(groups.Dihedral(4)), keeps_grid(groups.Cyclic(8))
+    (True, False)
+    """
     if group.dim:
         return False
     matrices = group.matrix(group.element(np.zeros((group.components, 0)), np.arange(group.components)))
@@ -114,6 +128,11 @@ def sampled_basis(a: Irrep, b: Irrep, size: int, degree: int | None = None) -> N
 
     A group that maps the grid to itself gets every kernel that there is: a ring for each distinct radius, with the degrees
     that the ring's pixels carry. Any other gets, for each degree, the profiles that turn best (`radial_profiles`).
+
+    >>> from eqlib import groups, kernels
+    >>> C4 = groups.Cyclic(4)
+    >>> kernels.sampled_basis(C4.trivial, C4.trivial, 3).shape  # the centre, the edges, the corners
+    (3, 1, 1, 3, 3)
     """
     group = a.group
     if keeps_grid(group):

@@ -22,6 +22,11 @@ def envelope(q: Tensor, cutoff: float, power: int = 6) -> Tensor:
 
     u = 1 - (p+1)(p+2)/2 t^p + p(p+2) t^(p+1) - p(p+1)/2 t^(p+2) with t = d / cutoff; value, slope and curvature vanish at
     t = 1. Gasteiger, Gross and Guennemann, Directional message passing for molecular graphs (2020).
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> [round(u, 2) for u in kernels.envelope(torch.tensor([0.0, 2.0, 4.0, 9.0]), cutoff=2.0).tolist()]
+    [1.0, 0.43, 0.0, 0.0]
     """
     t = (q.abs() / cutoff**2).clamp(max=1)  # squared
     p, half = power, power / 2
@@ -29,7 +34,13 @@ def envelope(q: Tensor, cutoff: float, power: int = 6) -> Tensor:
 
 
 def sinc(z: Tensor) -> Tensor:
-    """sin(z^(1/2)) / z^(1/2) for z >= 0, with every derivative finite at 0."""
+    """sin(z^(1/2)) / z^(1/2) for z >= 0, with every derivative finite at 0.
+
+    >>> import torch
+    >>> from eqlib.kernels.radial import sinc
+    >>> sinc(torch.tensor([0.0, torch.pi**2])).abs().round(decimals=4).tolist()
+    [1.0, 0.0]
+    """
     small = z < 0.01
     root = torch.where(small, 1.0, z).sqrt()
     # Taylor's series: its first term left out is below 1e-17 where it is used.
@@ -45,6 +56,14 @@ class Bessel(Constants):
 
     Attributes:
         number: how many functions.
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> radial = kernels.Bessel(8, cutoff=5.0)
+    >>> d = torch.tensor([1.0, 2.0, 5.0, 6.0])
+    >>> values = radial(d**2)  # the argument is the square
+    >>> values.shape, values[2:].abs().max().item()  # 0 from the cut-off on
+    (torch.Size([4, 8]), 0.0)
     """
 
     squares: Tensor
@@ -70,6 +89,14 @@ class Gaussians(Constants):
 
     Attributes:
         number: how many functions.
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> radial = kernels.Gaussians(5, cutoff=4.0)
+    >>> radial.centres.tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0]
+    >>> int(radial(torch.tensor(1.0**2)).argmax())
+    1
     """
 
     centres: Tensor
@@ -98,6 +125,12 @@ class Logarithmic(Constants):
         number: how many functions, at least 2.
         mu: scale of q^(1/2) below which q is treated linearly, in the data's unit (GeV for momenta).
         largest: the |q|^(1/2) that the outermost bumps stand at, same unit.
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> radial = kernels.Logarithmic(9, mu=1.0, largest=1000.0)  # GeV
+    >>> radial(torch.tensor([-1e6, 0.0, 1e6])).argmax(-1).tolist()  # space-like, null, time-like
+    [0, 4, 8]
     """
 
     centres: Tensor
@@ -105,7 +138,7 @@ class Logarithmic(Constants):
     def __init__(self, number: int, mu: float, largest: float) -> None:
         super().__init__()
         if _positive("number", number) < 2:
-            raise ValueError(f"number must be at least 2, one bump for each sign of q, got {number}")
+            raise ValueError(f"number: got {number}, expected at least 2, one bump for each sign of q")
         self.number, self.mu, self.largest = number, _length("mu", mu), _length("largest", largest)
         end = float(np.arcsinh((largest / mu) ** 2))
         self.width = 2 * end / (number - 1)
@@ -129,6 +162,12 @@ class RadialMLP(torch.nn.Module):
         hidden: width, or widths, of the hidden layers.
         number: how many functions.
         scale: unit of q where there is no basis.
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> radial = kernels.RadialMLP(kernels.Bessel(8, cutoff=5.0), hidden=16, number=4)
+    >>> radial(torch.tensor([1.0, 30.0])).shape, radial(torch.tensor(30.0)).abs().max().item()
+    (torch.Size([2, 4]), 0.0)
     """
 
     def __init__(
@@ -136,7 +175,7 @@ class RadialMLP(torch.nn.Module):
     ) -> None:
         super().__init__()
         if basis is not None and not isinstance(getattr(basis, "number", None), int):
-            raise ValueError(f"basis must be None or a module with an integer .number, got {type(basis).__name__}")
+            raise ValueError(f"basis: got {type(basis).__name__}, expected None or a module with an integer .number")
         self.basis, self.number, self.scale = basis, _positive("number", number), _length("scale", scale)
         widths = [hidden] if isinstance(hidden, int) else list(hidden)
         sizes = [1 if basis is None else int(basis.number), *(_positive("hidden", w) for w in widths), number]  # type: ignore[arg-type]
@@ -155,11 +194,11 @@ class RadialMLP(torch.nn.Module):
 
 def _positive(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+        raise ValueError(f"{name}: got {value!r}, expected a positive integer")
     return value
 
 
 def _length(name: str, value: float) -> float:
     if not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+        raise ValueError(f"{name}: got {value!r}, expected a positive and finite number")
     return float(value)

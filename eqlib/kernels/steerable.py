@@ -15,14 +15,23 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
-from eqlib.harmonics import Harmonics, _restricted, path
+from eqlib.harmonics import Harmonics, path, restricted
 
 
 @lru_cache(maxsize=4096)
 def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
-    """Basis of Hom(a (x) Y_J, b) for J = degree, (N, b.dim, a.dim, dim Y_J), Y_J restricted as in `harmonics.rep`."""
+    """Basis of Hom(a (x) Y_J, b) for J = degree, (N, b.dim, a.dim, dim Y_J), Y_J restricted as in `harmonics.rep`.
+
+    >>> from eqlib import groups, kernels
+    >>> O3 = groups.O3()
+    >>> scalar, vector = O3.irrep("0e"), O3.irrep("1o")
+    >>> kernels.angular_basis(scalar, vector, 1).shape  # scalar -> vector: along the unit vector
+    (1, 3, 1, 3)
+    >>> len(kernels.angular_basis(scalar, vector, 2))  # and by no other harmonic
+    0
+    """
     group = a.group
-    inside = _restricted(group, degree)[0]
+    inside = restricted(group, degree)[0]
     found = []
     for (_, h), where in zip(inside.blocks, inside.slices, strict=True):
         cg = group.clebsch_gordan(a, h, b)
@@ -33,7 +42,13 @@ def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
 
 
 def elements(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
-    """`angular_basis` of all degrees 0 ... degree, (N, b.dim, a.dim, dim of `harmonics.rep`), by ascending degree."""
+    """`angular_basis` of all degrees 0 ... degree, (N, b.dim, a.dim, dim of `harmonics.rep`), by ascending degree.
+
+    >>> from eqlib import groups, kernels
+    >>> vector = groups.O3().irrep("1o")
+    >>> kernels.elements(vector, vector, 2).shape  # 1 and r r^T - 1/3: two elements on nine harmonics
+    (2, 3, 3, 9)
+    """
     parts = [angular_basis(a, b, j) for j in range(degree + 1)]
     placed = np.zeros((sum(len(x) for x in parts), b.dim, a.dim, sum(x.shape[-1] for x in parts)))
     row = column = 0
@@ -44,7 +59,12 @@ def elements(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
 
 
 def level(a: Irrep) -> int:
-    """How many vectors must be multiplied to hold the irrep: l for O(3)'s tensors, m for O(2)."""
+    """How many vectors must be multiplied to hold the irrep: l for O(3)'s tensors, m for O(2).
+
+    >>> from eqlib import groups, kernels
+    >>> kernels.level(groups.O3().irrep("3o")), kernels.level(groups.Lorentz().irrep("(2,2)"))
+    (3, 2)
+    """
     return len(path(a))
 
 
@@ -59,12 +79,25 @@ class SteerableKernel(Constants):
     Attributes:
         basis_size: number of angular elements, all channels counted; the weights' last axis. Order: output block, input
             block, then (mul_out, mul_in, element).
+
+    >>> import torch
+    >>> from eqlib import groups, kernels
+    >>> O3 = groups.O3()
+    >>> kernel = kernels.SteerableKernel(O3.rep("0e"), O3.rep("1o"), degree=2)
+    >>> kernel.basis_size
+    1
+    >>> r = torch.tensor([0.0, 3.0, 4.0])
+    >>> K = kernel(r, torch.ones(1))  # a field of vectors along r
+    >>> K.shape, bool((torch.linalg.cross(K[:, 0], r).abs() < 1e-6).all())
+    (torch.Size([3, 1]), True)
     """
 
     def __init__(self, rep_in: Rep, rep_out: Rep, degree: int, mu: float = 0.0) -> None:
         super().__init__()
         if rep_in.group != rep_out.group:
-            raise ValueError(f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}: one layer has one group")
+            raise ValueError(
+                f"rep_in, rep_out: got reps of {rep_in.group}, {rep_out.group}, expected reps of one group"
+            )
         self.rep_in, self.rep_out, self.degree = rep_in, rep_out, degree
         self.harmonics = Harmonics(rep_in.group, degree, mu=mu, normalization="norm")
         self._counts: list[list[int]] = []
@@ -83,7 +116,7 @@ class SteerableKernel(Constants):
     def forward(self, r: Tensor, weights: Tensor) -> Tensor:
         """Kernel at r (..., v), components of `group.vector`, for weights (..., basis_size): (..., out.dim, in.dim)."""
         if weights.shape[-1:] != (self.basis_size,):
-            raise ValueError(f"weights must have last axis {self.basis_size}, got {tuple(weights.shape)}")
+            raise ValueError(f"weights: got {tuple(weights.shape)}, expected last axis {self.basis_size}")
         y = self.harmonics(r)
         shape = torch.broadcast_shapes(y.shape[:-1], weights.shape[:-1])
         rows, start = [], 0

@@ -5,7 +5,7 @@ from eqlib.models.graph_network import GraphNetwork
 from eqlib.models.harmonic import HarmonicNet
 from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
-from eqlib.models.nearest_neighbour import nearest_neighbour
+from eqlib.models.nearest import nearest_neighbour
 from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN, dense_reader
 from eqlib.models.plain_graphs import DenseGraphs

@@ -32,6 +32,13 @@ class EquivariantMLP(torch.nn.Module):
         products: channels of the bilinear maps.
 
     Raises ValueError for mixed groups, less than one layer or channel, and a hidden rep without entries.
+
+    >>> from eqlib import groups, models, testing
+    >>> O3 = groups.O3()
+    >>> vectors, inertia = O3.rep("2x1o"), O3.rep("0e+2e")
+    >>> net = models.EquivariantMLP(vectors, models.hidden_rep(vectors, inertia, 40), inertia, layers=1, products=4)
+    >>> testing.equivariance_error(net, vectors, inertia) < 1e-12
+    True
     """
 
     def __init__(self, rep_in: Rep, rep_hidden: Rep, rep_out: Rep, layers: int = 3, products: int = 16) -> None:
@@ -39,9 +46,9 @@ class EquivariantMLP(torch.nn.Module):
         same_group(rep_in=rep_in, rep_hidden=rep_hidden, rep_out=rep_out)
         for name, number in (("layers", layers), ("products", products)):
             if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name} must be an integer >= 1, got {number!r}")
+                raise ValueError(f"{name}: got {number!r}, expected an integer >= 1")
         if rep_hidden.dim == 0:
-            raise ValueError(f"rep_hidden must have entries, got {rep_hidden!r}")
+            raise ValueError(f"rep_hidden: got {rep_hidden!r}, expected a rep with entries")
         self.rep_in, self.rep_out = rep_in, rep_out
         gates = [nn.Gate(rep_hidden) for _ in range(layers)]
         before = [rep_in, *(gate.rep for gate in gates[1:])]
@@ -64,6 +71,12 @@ class Product(torch.nn.Module):
     """x -> bilinear map of x with itself, (..., rep.dim) to the same: a sum of `number` products of mixtures of x.
 
     A channel holds one copy of each irrep of `rep`. All products of two channels that lie in these irreps are kept.
+
+    >>> from eqlib import groups, testing
+    >>> from eqlib.models.emlp import Product
+    >>> rep = groups.O3().rep("2x0e+2x1o")
+    >>> testing.equivariance_error(Product(rep, number=3), rep, rep) < 1e-12
+    True
     """
 
     def __init__(self, rep: Rep, number: int) -> None:
@@ -90,10 +103,15 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
 
     The irreps are the trivial one, those of rep_in and rep_out whatever their dimension, and those of dimension up to `max_dim`
     in a product of two of rep_in. ValueError where the channels do not hold one copy of each.
+
+    >>> from eqlib import groups, models
+    >>> O3 = groups.O3()
+    >>> models.hidden_rep(O3.rep("1o"), O3.rep("0e"), 60)
+    O3: 15x0e+5x1o+5x1e+3x2e
     """
     same_group(rep_in=rep_in, rep_out=rep_out)
     if not isinstance(channels, int):
-        raise ValueError(f"channels must be an integer, got {channels!r}")
+        raise ValueError(f"channels: got {channels!r}, expected an integer")
     group = rep_in.group
     given = [a for mul, a in chain(rep_in.blocks, rep_out.blocks) if mul]
     inputs = list(dict.fromkeys(a for mul, a in rep_in.blocks if mul))
@@ -102,7 +120,7 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
     share = channels // len(irreps)
     if share < irreps[-1].dim:
         raise ValueError(
-            f"channels must be at least {len(irreps)} x {irreps[-1].dim}, the number of irreps times the largest dimension, "
-            f"got {channels!r}: give more channels, a smaller max_dim or a rep of your own"
+            f"channels: got {channels!r}, expected at least {len(irreps)} x {irreps[-1].dim}, the number of irreps times the "
+            f"largest dimension: give more channels, a smaller max_dim or a rep of your own"
         )
     return group.rep([(share // a.dim, a) for a in irreps])

@@ -11,6 +11,14 @@ class GraphNetwork(torch.nn.Module):
 
     Each step is h -> silu(W h + b + V sum of the neighbours' h), the same for all nodes; the last features, summed over the
     nodes, go through a small dense network. Gilmer et al. 2017 (message passing), with messages that are linear.
+
+    >>> import torch
+    >>> from eqlib import models
+    >>> net = models.GraphNetwork()
+    >>> path, spins = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]]), torch.tensor([[1.0], [-1.0], [1.0]])
+    >>> new = [2, 0, 1]  # other names for the nodes
+    >>> torch.allclose(net(path[None], spins[None]), net(path[new][:, new][None], spins[new][None]), atol=1e-6)
+    True
     """
 
     def __init__(self, channels: int = 1, width: int = 24, steps: int = 2, outputs: int = 1) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eqlib import nn
 from eqlib.groups import Group
+from eqlib.models.heads import head
 
 
 class HarmonicNet(torch.nn.Module):
@@ -26,6 +27,14 @@ class HarmonicNet(torch.nn.Module):
         kernel_size: odd; the first block's kernel is two pixels larger.
         channels: of the input image, trivial copies.
         pool: after which blocks; None: each but the last.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> net = models.HarmonicNet(groups.SO2(), hidden=("2x0+2x1", "2x0+2x1")).eval()
+    >>> digits = torch.rand(3, 1, 17, 17)
+    >>> scores, turned = net(digits), net(torch.rot90(digits, 1, (-2, -1)))
+    >>> scores.shape, torch.allclose(scores, turned, atol=1e-4)
+    (torch.Size([3, 10]), True)
     """
 
     def __init__(
@@ -44,7 +53,7 @@ class HarmonicNet(torch.nn.Module):
             gate = nn.Gate(group.rep(text), axis=1)
             size = kernel_size + 2 * (i == 0)
             blocks += [nn.GridConv(rep, gate.rep_in, size, bias=False), nn.BatchNorm(gate.rep_in, axis=1), gate]
-            blocks += [nn.GridPool()] if i in (range(len(hidden) - 1) if pool is None else pool) else []
+            blocks += [nn.GridPool(gate.rep)] if i in (range(len(hidden) - 1) if pool is None else pool) else []
             rep = gate.rep
         invariants = nn.Invariants(rep, axis=1)
         self.features = torch.nn.Sequential(*blocks, invariants)
@@ -52,13 +61,3 @@ class HarmonicNet(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x).mean((-2, -1)))
-
-
-def head(features: int, classes: int) -> torch.nn.Sequential:
-    """The ordinary network on pooled features, the same for every model that is compared."""
-    return torch.nn.Sequential(
-        torch.nn.BatchNorm1d(features),
-        torch.nn.Linear(features, 32),
-        torch.nn.SiLU(),
-        torch.nn.Linear(32, classes),
-    )

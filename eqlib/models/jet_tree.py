@@ -1,4 +1,4 @@
-"""What a tagger was before networks: a boosted tree on a few observables of the jet, or on its mass alone."""
+"""Baseline: a boosted tree on a few observables of the jet, or on its mass alone; what a tagger was before networks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ def boosted_tree(known: ArrayLike, labels: ArrayLike, asked: ArrayLike, seed: in
     """Probability of class 1 for each row of `asked` (m, observables), (m,), learnt from `known` (n, observables).
 
     scikit-learn's gradient boosting with shallow trees; a tenth of the known rows decides when to stop.
+
+    >>> import numpy as np
+    >>> from eqlib import models
+    >>> masses = np.linspace(0, 300, 200)[:, None]  # GeV
+    >>> models.boosted_tree(masses, (masses[:, 0] > 150).astype(int), [[80.0], [173.0]]).round().tolist()
+    [0.0, 1.0]
     """
     known, asked = np.asarray(known, dtype=np.float64), np.asarray(asked, dtype=np.float64)
     if known.ndim != 2 or asked.shape[1:] != known.shape[1:] or len(known) != len(np.asarray(labels)):
         raise ValueError(
-            f"known and asked must be tables of the same columns, and labels one a row: got {known.shape}, "
-            f"{asked.shape} and {np.shape(labels)}"
+            f"known, labels, asked: got shapes {known.shape}, {np.shape(labels)} and {asked.shape}, expected tables of the "
+            f"same columns and a label for each known row"
         )
     from sklearn.ensemble import HistGradientBoostingClassifier
 

@@ -17,8 +17,7 @@ from torch import Tensor
 from eqlib import nn
 from eqlib.constants import Constants
 from eqlib.groups import Group, Irrep, Rep
-from eqlib.models.harmonic import head
-from eqlib.models.plain_points import perceptron
+from eqlib.models.heads import head, perceptron
 from eqlib.nn.blocks import check_mask, split
 
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
@@ -44,6 +43,16 @@ class LorentzGroupNetwork(Constants):
         channels: how many of each tensor, before and after each layer: (2, 4, 4, 2) is three layers.
         scalars: invariant features of a particle. hidden: width of the networks on invariants.
         mu: scale in the vectors' unit, see `Harmonics`. products: False leaves the Clebsch-Gordan products out.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> Lorentz = groups.Lorentz()
+    >>> net = models.LorentzGroupNetwork(Lorentz, ["(1,1)"], channels=(2, 2), scalars=4, hidden=4).double().eval()
+    >>> jet = torch.tensor([[[30.0, 3, 4, 29], [20.0, 0, 5, 19]]], dtype=torch.float64)  # (E, px, py, pz) in GeV
+    >>> boost = torch.tensor(Lorentz.matrix(Lorentz.sample(1, seed=0))[0])
+    >>> q, mask = torch.tensor(Lorentz.coordinates.T), torch.ones(1, 2, dtype=torch.bool)
+    >>> torch.allclose(net(jet @ q, mask), net(jet @ boost.T @ q, mask))
+    True
     """
 
     metric: Tensor
@@ -61,18 +70,18 @@ class LorentzGroupNetwork(Constants):
     ) -> None:
         super().__init__()
         if len(group.vector.blocks) != 1 or group.vector.blocks[0][0] != 1:
-            raise ValueError(f"the vector of {group} must be one irrep, got {group.vector}")
+            raise ValueError(f"group: got {group} with vector {group.vector}, expected one whose vector is one irrep")
         if len(channels) < 2:
-            raise ValueError(f"channels must name at least an input and an output, got {tuple(channels)}")
+            raise ValueError(f"channels: got {tuple(channels)}, expected at least an input and an output")
         if mu <= 0:
-            raise ValueError(f"mu must be positive, got {mu}")
+            raise ValueError(f"mu: got {mu}, expected a positive number")
         self.group, self.mu = group, mu
         self.constant("metric", group.metric)
         vector = group.vector.blocks[0][1]
         labels = [group.irrep(a) for a in irreps]
         if any(a.is_trivial for a in labels):
             raise ValueError(
-                f"irreps must leave out {group.trivial.label}, which `scalars` stands for, got {tuple(irreps)}"
+                f"irreps: got {tuple(irreps)}, expected none that is {group.trivial.label}, which `scalars` stands for"
             )
         self.enter = perceptron([4, hidden, scalars])
         sizes = list(channels) if labels else [0] * len(channels)
@@ -90,12 +99,12 @@ class LorentzGroupNetwork(Constants):
         """Scalars (batch, n, scalars), tensors (batch, n, rep.dim) and invariants of the jet (batch, 2)."""
         if vectors.ndim != 3 or vectors.shape[-1] != self.group.vector.dim:
             raise ValueError(
-                f"vectors must have shape (batch, n, {self.group.vector.dim}), components of {self.group}.vector, "
-                f"got {tuple(vectors.shape)}"
+                f"vectors: got {tuple(vectors.shape)}, expected (batch, n, {self.group.vector.dim}), components of "
+                f"{self.group}.vector"
             )
         check_mask(mask, vectors)
         if not torch.compiler.is_compiling() and not vectors.isfinite().all():
-            raise ValueError("vectors must be finite, got NaN or inf")
+            raise ValueError("vectors: got NaN or inf, expected finite numbers")
         keep = mask.to(vectors.dtype)
         p = vectors * keep[..., None]
         total = p.sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""ParticleNet: edge convolutions on each particle's nearest neighbours, the plain rival of the Lorentz group network.
+"""Baseline: ParticleNet, edge convolutions on each particle's nearest neighbours, beside the Lorentz group network.
 
 After Qu and Gouskos 2020 (Phys. Rev. D 101, 056019), the network and its Lite version, Sec. III.
 """
@@ -20,6 +20,13 @@ def detector_features(momenta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     Returns seven features (batch, n, 7), those of Qu and Gouskos 2020, Table 1: differences of pseudorapidity and azimuth
     to the jet's axis, log pT, log E, log of the shares of the jet's pT and E, and the distance to the axis; and the first
     two of them (batch, n, 2). Particles that the mask (batch, n) leaves out are zero.
+
+    >>> import torch
+    >>> from eqlib.models.particle_net import detector_features
+    >>> momenta = torch.tensor([[[5.0, 3.0, 4.0, 0.0], [5.0, 4.0, 3.0, 0.0]]])  # two massless particles
+    >>> features, place = detector_features(momenta, torch.ones(1, 2, dtype=torch.bool))
+    >>> features.shape, torch.allclose(place[:, 0], -place[:, 1], atol=1e-6)  # left and right of the axis
+    (torch.Size([1, 2, 7]), True)
     """
     keep = mask.to(momenta.dtype)[..., None]
     p = momenta * keep
@@ -47,6 +54,13 @@ class ParticleNet(torch.nn.Module):
         neighbours: k of the nearest neighbours; in the plane of the detector for the first block, then among features.
         channels: three widths for each edge convolution. The default is ParticleNet-Lite.
         hidden: width of the last layer.
+
+    >>> import torch
+    >>> from eqlib import models
+    >>> net = models.ParticleNet(channels=((8, 8, 8),)).eval()
+    >>> momenta, mask = torch.rand(2, 12, 4), torch.ones(2, 12, dtype=torch.bool)
+    >>> net(momenta, mask).shape
+    torch.Size([2, 2])
     """
 
     def __init__(
@@ -72,7 +86,7 @@ class ParticleNet(torch.nn.Module):
 
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         if momenta.ndim != 3 or momenta.shape[-1] != 4:
-            raise ValueError(f"momenta must have shape (batch, n, 4), got {tuple(momenta.shape)}")
+            raise ValueError(f"momenta: got {tuple(momenta.shape)}, expected (batch, n, 4)")
         check_mask(mask, momenta)
         x, place = detector_features(momenta, mask)
         for block in self.blocks:
@@ -88,7 +102,7 @@ class EdgeConv(torch.nn.Module):
     def __init__(self, before: int, widths: Sequence[int], neighbours: int) -> None:
         super().__init__()
         if neighbours < 1:
-            raise ValueError(f"neighbours must be at least 1, got {neighbours}")
+            raise ValueError(f"neighbours: got {neighbours}, expected at least 1")
         self.neighbours = neighbours
         # The first layer is linear in x_i and x_j: applied to particles, not to pairs, it costs k times less.
         self.own, self.other = (torch.nn.Linear(before, widths[0], bias=False) for _ in range(2))

@@ -1,4 +1,4 @@
-"""The rival: the same network with ordinary convolutions, which know translations only."""
+"""Baseline: the harmonic network with ordinary convolutions, which know translations only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqlib.models.harmonic import head
+from eqlib.models.heads import head
 from eqlib.nn import GridPool
 
 
@@ -16,6 +16,14 @@ class PlainCNN(torch.nn.Module):
     """Images (batch, channels, n, n) -> class scores (batch, classes): HarmonicNet's shape, `width` channels a block.
 
     pool: after which blocks; None: each but the last.
+
+    >>> import torch
+    >>> from eqlib import models
+    >>> net = models.PlainCNN.of_size(5000)
+    >>> net(torch.rand(2, 1, 17, 17)).shape
+    torch.Size([2, 10])
+    >>> 4000 < sum(p.numel() for p in net.parameters()) < 6000
+    True
     """
 
     def __init__(
@@ -53,7 +61,13 @@ class PlainCNN(torch.nn.Module):
 
 
 def dense_reader(width: int, size: int = 17) -> torch.nn.Sequential:
-    """Images (n, 1, size, size) -> class scores (n, 10), with one hidden layer; normalised as the plain CNN is."""
+    """Images (n, 1, size, size) -> class scores (n, 10), with one hidden layer; normalised as the plain CNN is.
+
+    >>> import torch
+    >>> from eqlib import models
+    >>> models.dense_reader(width=8)(torch.rand(2, 1, 17, 17)).shape
+    torch.Size([2, 10])
+    """
     return torch.nn.Sequential(
         torch.nn.Flatten(),
         torch.nn.Linear(size**2, width),

@@ -1,4 +1,4 @@
-"""The baseline on graphs: a dense network on the flat adjacency, which knows no permutations."""
+"""Baseline: a dense network on the flat adjacency of a graph, which knows no permutations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from eqlib.data import rename_nodes
-from eqlib.models.plain_points import perceptron
+from eqlib.models.heads import perceptron
 
 
 class DenseGraphs(torch.nn.Module):
@@ -14,6 +14,12 @@ class DenseGraphs(torch.nn.Module):
 
     `sort` first puts the nodes of each graph in the order of x, then of their number of neighbours, then of their neighbours'
     numbers: an attempt at a canonical order, which leaves ties as they come.
+
+    >>> import torch
+    >>> from eqlib import models
+    >>> net = models.DenseGraphs([16], nodes=4)
+    >>> net(torch.ones(2, 4, 4) - torch.eye(4), torch.ones(2, 4, 1)).shape
+    torch.Size([2, 1])
     """
 
     def __init__(self, hidden: list[int], sort: bool = False, nodes: int = 8) -> None:

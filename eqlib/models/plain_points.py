@@ -1,19 +1,11 @@
-"""The rivals on points: networks that know nothing of rotations, with the same inputs and outputs as the tensor field."""
+"""Baseline: networks on points that know nothing of rotations, with the inputs and outputs of the tensor field network."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-
-def perceptron(sizes: list[int]) -> torch.nn.Sequential:
-    """Linear, SiLU, ..., linear."""
-    layers: list[torch.nn.Module] = []
-    for before, after in pairwise(sizes):
-        layers += [torch.nn.Linear(before, after), torch.nn.SiLU()]
-    return torch.nn.Sequential(*layers[:-1])
+from eqlib.models.heads import perceptron
 
 
 class CoordinateMLP(torch.nn.Module):
@@ -21,6 +13,12 @@ class CoordinateMLP(torch.nn.Module):
 
     For each point it sees the body with that point first and the others in their order. `differences`: positions are
     taken from that point, which hands it the symmetry under translations.
+
+    >>> import torch
+    >>> from eqlib import graphs, models
+    >>> net = models.CoordinateMLP(points=4, outputs=6, hidden=[16])
+    >>> net(torch.ones(8, 1), torch.rand(8, 3), graphs.complete_graph([4, 4])).shape  # two bodies
+    torch.Size([8, 6])
     """
 
     def __init__(self, points: int, outputs: int, hidden: list[int], differences: bool = False) -> None:
@@ -36,7 +34,7 @@ class CoordinateMLP(torch.nn.Module):
     def forward(self, x: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
         """x (N, 1) and positions (N, 3) of whole bodies, N a multiple of `points`; edges are not looked at."""
         if len(x) % self.points:
-            raise ValueError(f"x must hold bodies of {self.points} points each, got {len(x)} points")
+            raise ValueError(f"x: got {len(x)} points, expected bodies of {self.points} points each")
         places = positions.unflatten(0, (-1, self.points))[:, self.order]
         if self.differences:
             places = places - places[:, :, :1]
@@ -49,6 +47,14 @@ class PairMLP(torch.nn.Module):
 
     It shares with a tensor field layer all but the rotations: translations, permutations, any number of points, and that it
     is linear in x.
+
+    >>> import torch
+    >>> from eqlib import graphs, models
+    >>> net, positions = models.PairMLP(outputs=6, hidden=[16]), torch.rand(8, 3)
+    >>> edges = graphs.complete_graph([5, 3])
+    >>> y = net(torch.ones(8, 1), positions, edges)
+    >>> torch.allclose(y, net(torch.ones(8, 1), positions + 1, edges), atol=1e-5)
+    True
     """
 
     def __init__(self, outputs: int, hidden: list[int]) -> None:

@@ -34,6 +34,13 @@ class SteerableCNN(torch.nn.Module):
         norm: whether to normalise over the batch.
         dropout: probability with which the invariant features are dropped.
         channels: of the input image, trivial copies.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> net = models.SteerableCNN(groups.O2(), ["2x0e+2x1", "2x0e+2x1+2x2"], activation="gate", pool=(0,)).eval()
+    >>> digits = torch.rand(3, 1, 17, 17)
+    >>> torch.allclose(net(digits), net(digits.flip(-1)), atol=1e-4)  # mirror images have the same scores
+    True
     """
 
     def __init__(
@@ -55,7 +62,7 @@ class SteerableCNN(torch.nn.Module):
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {ACTIVATIONS}, got {activation!r}")
+            raise ValueError(f"activation: got {activation!r}, expected one of {ACTIVATIONS}")
         rep = group.rep([(channels, group.trivial)])
         blocks: list[torch.nn.Module] = [] if mask is None else [nn.CircularMask(mask)]
         for i, text in enumerate(hidden):
@@ -64,7 +71,7 @@ class SteerableCNN(torch.nn.Module):
             size, step = kernel_size + 2 * (i == 0), 2 if i in halve else 1
             conv = nn.GridConv(rep, inside, size + step - 1, step, padding=size // 2, bias=False)
             blocks += [conv, nn.BatchNorm(inside, axis=1), act] if norm else [conv, act]
-            blocks += [nn.GridPool()] if i in pool else []
+            blocks += [nn.GridPool(act.rep)] if i in pool else []
             rep = act.rep
             if restrict and i in restrict:
                 smaller = nn.Restrict(rep, restrict[i], axis=1)
@@ -95,6 +102,13 @@ class GroupCNN(SteerableCNN):
         group: a finite group of the plane; Cyclic(4) is p4, Dihedral(4) is p4m.
         channels: for each block.
         pool: after which blocks; None: each but the last.
+
+    >>> import torch
+    >>> from eqlib import groups, models
+    >>> p4 = models.GroupCNN(groups.Cyclic(4), channels=(2, 4)).eval()
+    >>> digits = torch.rand(3, 1, 17, 17)
+    >>> torch.allclose(p4(digits), p4(torch.rot90(digits, 1, (-2, -1))), atol=1e-4)
+    True
     """
 
     def __init__(

@@ -28,6 +28,16 @@ class TensorFieldNetwork(torch.nn.Module):
         neighbours: expected number of edges a target, for the size of the initial features.
         self_interaction: whether a point's own features are added, through `nn.Linear`. Without it a layer is the
             convolution alone.
+
+    >>> import torch
+    >>> from eqlib import graphs, groups, kernels, models
+    >>> O3 = groups.O3()
+    >>> net = models.TensorFieldNetwork(O3.rep("0e"), O3.rep("1o"), ["4x0e+2x1o"], 1, lambda: kernels.Gaussians(4, 3.0))
+    >>> net, positions, edges = net.double(), torch.rand(5, 3).double(), graphs.complete_graph([5])
+    >>> turn = torch.tensor(O3.matrix(O3.sample(1, seed=0))[0])
+    >>> x = torch.ones(5, 1).double()
+    >>> torch.allclose(net(x, positions @ turn.T, edges), net(x, positions, edges) @ turn.T)
+    True
     """
 
     def __init__(
@@ -44,7 +54,7 @@ class TensorFieldNetwork(torch.nn.Module):
         super().__init__()
         same_group(rep_in=rep_in, rep_out=rep_out)
         if isinstance(hidden, str):
-            raise ValueError(f"hidden must be a list of reps, one for each layer between, got the string {hidden!r}")
+            raise ValueError(f"hidden: got the string {hidden!r}, expected a list of reps, one for each layer between")
         self.rep_in, self.rep_out = rep_in, rep_out
         gates = [nn.Gate(rep_in.group.rep(text)) for text in hidden]
         before = [rep_in, *(gate.rep for gate in gates)]
@@ -65,7 +75,9 @@ class TensorFieldNetwork(torch.nn.Module):
         without points gets zeros. ValueError for another shape or type, a number out of range, and what the layers refuse.
         """
         if (batch is None) != (bodies is None):
-            raise ValueError(f"batch and bodies are given together or not at all, got bodies={bodies!r}")
+            raise ValueError(
+                f"batch, bodies: got bodies={bodies!r} with{'out' * (batch is None)} batch, expected both or none"
+            )
         for i, convolution in enumerate(self.convolutions):
             y = convolution(x, positions, edges)
             if self.own:
@@ -74,7 +86,7 @@ class TensorFieldNetwork(torch.nn.Module):
         if batch is None or bodies is None:
             return x
         if batch.shape != x.shape[:1] or batch.dtype != torch.int64:
-            raise ValueError(f"batch must be int64 of shape ({x.shape[0]},), got {batch.dtype} {tuple(batch.shape)}")
+            raise ValueError(f"batch: got {batch.dtype} {tuple(batch.shape)}, expected torch.int64 ({x.shape[0]},)")
         if not torch.compiler.is_compiling() and x.shape[0] and not 0 <= int(batch.min()) <= int(batch.max()) < bodies:
-            raise ValueError(f"batch must hold 0 ... {bodies - 1}, got {int(batch.min())} ... {int(batch.max())}")
+            raise ValueError(f"batch: got {int(batch.min())} ... {int(batch.max())}, expected 0 ... {bodies - 1}")
         return x.new_zeros(bodies, x.shape[1]).index_add(0, batch, x)

@@ -8,13 +8,23 @@ import torch
 from torch import Tensor
 
 from eqlib.groups import Rep
-from eqlib.nn.blocks import Blockwise, check_axis, split
+from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, split
 
 
 class Gate(torch.nn.Module):
     """Scalars pass through `activation`, every other copy is multiplied by the sigmoid of an invariant of its own.
 
     `rep_in` is rep and one trivial copy, the gate, for each non-trivial copy; the output is rep.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> O2 = groups.O2()
+    >>> gate = nn.Gate(O2.rep("4x0e+2x1"), axis=1)  # axis 1 for images
+    >>> gate.rep_in
+    O2: 4x0e+2x1+2x0e
+    >>> net = torch.nn.Sequential(nn.GridConv(O2.rep("0e"), gate.rep_in, 5), gate)
+    >>> net(torch.zeros(1, 1, 9, 9)).shape
+    torch.Size([1, 8, 9, 9])
     """
 
     def __init__(
@@ -27,7 +37,7 @@ class Gate(torch.nn.Module):
         self.rep_in = rep + rep.group.rep([(self._gates, rep.group.trivial)]) if self._gates else rep
 
     def forward(self, x: Tensor) -> Tensor:
-        check_axis("x", x, self.rep_in, self.axis)
+        self._check(x)
         axis = self.axis % x.ndim
         gates = torch.sigmoid(x.narrow(axis, self.rep.dim, self._gates))
         out, used = [], 0
@@ -40,9 +50,29 @@ class Gate(torch.nn.Module):
             used += mul
         return torch.cat(out, dim=axis)
 
+    def _check(self, x: Tensor) -> None:
+        here = x.shape[self.axis] if -x.ndim <= self.axis < x.ndim else None
+        if here == self.rep_in.dim:
+            return
+        # A newcomer gives rep itself: then it is the layer before that must change.
+        before = self.rep.dim in x.shape[1:] and self.rep_in.dim not in x.shape[1:]
+        raise ValueError(
+            f"x: got {tuple(x.shape)}, expected {self.rep_in.dim} entries on axis {self.axis} for gate.rep_in {self.rep_in!r}, "
+            f"{self.rep.dim} of rep and {self._gates} gates"
+            + ("; let the layer before give gate.rep_in" if before else "")
+            + ("" if here == self.rep.dim else axis_hint(x, self.rep_in.dim, self.rep.dim))
+        )
+
 
 class NormActivation(Blockwise):
-    """v -> v activation(|v| + b) / |v| for every copy, a learnt b each; scalars pass through the activation itself."""
+    """v -> v activation(|v| + b) / |v| for every copy, a learnt b each; scalars pass through the activation itself.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> relu = nn.NormActivation(groups.O3().rep("2x0e+1o"))
+    >>> relu(torch.tensor([-1.0, 2.0, 3.0, 0.0, 4.0])).tolist()  # b = 0: every vector passes
+    [0.0, 2.0, 3.0, 0.0, 4.0]
+    """
 
     def __init__(
         self, rep: Rep, axis: int = -1, activation: Callable[[Tensor], Tensor] = torch.nn.functional.relu

@@ -17,22 +17,34 @@ EPS = 1e-5
 
 def same_group(**reps: Rep) -> None:
     """ValueError unless all reps are of one group."""
-    names = {name: rep.group for name, rep in reps.items()}
-    if len(set(names.values())) > 1:
-        listed = ", ".join(f"{name} of {group}" for name, group in names.items())
-        raise ValueError(f"one layer has one group, got {listed}")
+    if len({rep.group for rep in reps.values()}) > 1:
+        listed = ", ".join(str(rep.group) for rep in reps.values())
+        raise ValueError(f"{', '.join(reps)}: got reps of {listed}, expected reps of one group")
 
 
-def check_axis(name: str, x: Tensor, rep: Rep, axis: int) -> None:
-    """ValueError unless x has rep.dim entries along `axis`."""
+def check_axis(name: str, x: Tensor, rep: Rep, axis: int, choice: bool = True) -> None:
+    """ValueError unless x has rep.dim entries along `axis`. With `choice` it says which `axis` to pass instead, if any fits."""
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != rep.dim:
-        raise ValueError(f"{name} must have {rep.dim} entries on axis {axis} for rep {rep!r}, got {tuple(x.shape)}")
+        hint = axis_hint(x, rep.dim) if choice else ""
+        raise ValueError(
+            f"{name}: got {tuple(x.shape)}, expected {rep.dim} entries on axis {axis} for rep {rep!r}{hint}"
+        )
+
+
+def axis_hint(x: Tensor, *sizes: int) -> str:
+    """The end of a message: which axis of x, the batch left out, has one of these sizes; nothing where none has."""
+    fits = [axis for axis in range(1, x.ndim) if x.shape[axis] in sizes]
+    if not fits:
+        return ""
+    if fits[0] == 1 < x.ndim - 1:
+        return "; pass axis=1: images carry features on axis 1"
+    return f"; pass axis={-1 if fits[0] == x.ndim - 1 else fits[0]}"
 
 
 def check_mask(mask: Tensor, x: Tensor) -> None:
     """ValueError unless the mask says of each row of x (batch, n, ...) whether it is there."""
     if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
-        raise ValueError(f"mask must be bool of shape {tuple(x.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}")
+        raise ValueError(f"mask: got {mask.dtype} {tuple(mask.shape)}, expected torch.bool {tuple(x.shape[:2])}")
 
 
 def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:

@@ -13,12 +13,19 @@ class Dropout(torch.nn.Module):
     """Sets whole copies to zero with probability p while training, and scales the others by 1 / (1 - p).
 
     One draw for each copy at every place before the feature axis: with axis=1 a whole map of an image goes.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> _ = torch.manual_seed(0)
+    >>> y = nn.Dropout(groups.O3().rep("1o"), p=0.5)(torch.ones(100, 3))
+    >>> y.unique(dim=0).tolist()  # a vector goes whole or stays whole
+    [[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]
     """
 
     def __init__(self, rep: Rep, p: float = 0.5, axis: int = -1) -> None:
         super().__init__()
         if not 0 <= p < 1:
-            raise ValueError(f"p must be a probability below 1, got {p!r}")
+            raise ValueError(f"p: got {p!r}, expected a probability below 1")
         self.rep, self.p, self.axis = rep, p, axis
 
     def forward(self, x: Tensor) -> Tensor:

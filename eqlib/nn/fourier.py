@@ -22,21 +22,24 @@ class Sampled(Constants):
     """
 
     synthesis: Tensor
+    any_rep = ""  # the layer that does the same for features that are no functions
 
     def __init__(self, rep: Rep, samples: int | None, axis: int) -> None:
         super().__init__()
         irreps = [a for _, a in rep.blocks]
         if not irreps or len(set(irreps)) < len(irreps) or 0 in (mul for mul, _ in rep.blocks):
-            raise ValueError(f"rep must have one block for each irrep (groups.fields makes such a rep), got {rep!r}")
+            raise ValueError(
+                f"rep: got {rep!r}, expected one block for each irrep (groups.fields makes such a rep){self.any_rep}"
+            )
         most = [a.dim // a.endo for a in irreps]
         # As many channels as possible: each then has as few copies as possible.
         channels = int(np.gcd.reduce([mul for mul, _ in rep.blocks]))
         copies = [mul // channels for mul, _ in rep.blocks]
         if any(n > m for n, m in zip(copies, most, strict=True)):
             raise ValueError(
-                f"rep {rep!r} has no channels of functions on {rep.group}: {channels} of them would have "
+                f"rep: got {rep!r}, expected channels of functions on {rep.group}: {channels} of them would have "
                 f"{dict(zip([a.label for a in irreps], copies, strict=True))} copies, at most "
-                f"{dict(zip([a.label for a in irreps], most, strict=True))} are different functions"
+                f"{dict(zip([a.label for a in irreps], most, strict=True))} are different functions{self.any_rep}"
             )
         self.rep, self.axis, self.channels = rep, axis, channels
         size = sum(n * a.dim for n, a in zip(copies, irreps, strict=True))
@@ -46,7 +49,10 @@ class Sampled(Constants):
             # Functions that are constant along a subgroup take each value several times.
             matrix = self._matrix(copies, size, rep.group.spread(wanted * -(-wanted // len(matrix))))
         if np.linalg.matrix_rank(matrix, tol=1e-6) < size:
-            raise ValueError(f"samples: {len(matrix)} different ones do not tell functions of {size} components apart")
+            raise ValueError(
+                f"samples: got {len(matrix)} different ones, which do not tell functions of {size} components apart, "
+                f"expected {size} or more"
+            )
         self.samples = len(matrix)
         self.constant("synthesis", matrix)
 
@@ -83,9 +89,19 @@ class FourierActivation(Sampled):
         samples: about how many elements; None: twice the components of a channel. A finite group always gives all.
 
     Attributes: channels c; samples; synthesis (samples, components of a channel).
+
+    >>> from eqlib import groups, nn, testing
+    >>> regular, _ = groups.regular(groups.Cyclic(4))
+    >>> rep = groups.fields(regular, 3)  # three functions on the group
+    >>> relu = nn.FourierActivation(rep)
+    >>> relu.channels, relu.samples
+    (3, 4)
+    >>> testing.equivariance_error(relu, rep, rep) < 1e-12
+    True
     """
 
     analysis: Tensor
+    any_rep = "; nn.Gate and nn.NormActivation take any rep"
 
     def __init__(
         self,

@@ -59,6 +59,17 @@ class GridConv(Constants):
 
     Raises ValueError for mixed groups, a wrong channel axis, pixels that are not finite. Warns, once, where the kernel is too
     small for the frequencies of some pair of irreps, which then get no path.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> C8 = groups.Cyclic(8)
+    >>> conv = nn.GridConv(C8.rep("0"), C8.rep("4x0+4x1"), 5)
+    >>> conv(torch.zeros(1, 1, 9, 9)).shape
+    torch.Size([1, 12, 9, 9])
+    >>> testing.grid_equivariance_error(conv, conv.rep_in, conv.rep_out) < 1e-12  # quarter turns
+    True
+    >>> conv.export()
+    Conv2d(1, 12, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
     """
 
     place: Tensor
@@ -79,16 +90,19 @@ class GridConv(Constants):
         same_group(rep_in=rep_in, rep_out=rep_out)
         group = rep_in.group
         if group.vector.dim not in (2, 3) or not group.compact:
-            raise ValueError(f"GridConv works on images and volumes, {group} acts on {group.vector.dim} coordinates")
+            raise ValueError(
+                f"rep_in: got a rep of {group}, which acts on {group.vector.dim} coordinates, expected a compact group of "
+                f"the plane or space: GridConv works on images and volumes"
+            )
         for name, number in (("kernel_size", kernel_size), ("stride", stride)):
             if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name} must be a positive integer, got {number!r}")
+                raise ValueError(f"{name}: got {number!r}, expected a positive integer")
         if padding == "same":
             if kernel_size % 2 == 0:
-                raise ValueError(f'kernel_size must be odd where padding="same", got {kernel_size}')
+                raise ValueError(f'kernel_size: got {kernel_size}, expected an odd number where padding="same"')
             padding = kernel_size // 2
         if not isinstance(padding, int) or padding < 0:
-            raise ValueError(f'padding must be "same" or a number of pixels, got {padding!r}')
+            raise ValueError(f'padding: got {padding!r}, expected "same" or a number of pixels')
         self.rep_in, self.rep_out, self.kernel_size, self.stride, self.padding = (
             rep_in,
             rep_out,
@@ -203,7 +217,9 @@ class GridConv(Constants):
             gap = float((self.kernel().double().cpu() - wanted).abs().max()) if wanted.numel() else 0.0
             if gap > 1e3 * torch.finfo(self.weight.dtype).eps * max(1.0, float(wanted.abs().max())):
                 self.weight.copy_(before)
-                raise ValueError(f"kernel: no weights give it, the nearest ones miss by {gap:.2g}: it is not steerable")
+                raise ValueError(
+                    f"kernel: got one that the nearest weights miss by {gap:.2g}, expected a steerable one"
+                )
 
     def export(self) -> torch.nn.Module:
         """A plain torch.nn.Conv2d (Conv3d for volumes) that does the same, for code that knows nothing of groups."""
@@ -244,14 +260,14 @@ class GridConv(Constants):
                 else "volumes (batch, channels, x, y, z)"
             )
             raise ValueError(
-                f"x: got {tuple(x.shape)}, {self.rep_in.group} acts on {self._dimensions} coordinates: {kind}"
+                f"x: got {tuple(x.shape)}, expected {kind}: {self.rep_in.group} acts on {self._dimensions} coordinates"
             )
-        check_axis("x", x, self.rep_in, 1)
+        check_axis("x", x, self.rep_in, 1, choice=False)
         kernel, bias = self._kernel()
         y = self._conv(x, kernel, bias, stride=self.stride, padding=self.padding)
         # One sum finds NaN and inf; only a sum that overflows needs the second look. Behind the convolution it costs least.
         if not torch.compiler.is_compiling() and not math.isfinite(x.detach().sum().item()) and not x.isfinite().all():
-            raise ValueError(f"x has pixels that are NaN or infinite, shape {tuple(x.shape)}")
+            raise ValueError(f"x: got {tuple(x.shape)} with NaN or infinite pixels, expected finite ones")
         return y
 
 

@@ -13,6 +13,14 @@ class Invariants(Blockwise):
     """The invariants of each copy: a scalar itself, else v.v for every symmetric form in Hom(a (x) a, 1).
 
     `rep_out` is that many trivial copies.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> Lorentz = groups.Lorentz()
+    >>> p = torch.tensor([5.0, 0, 0, 4]) @ torch.tensor(Lorentz.coordinates.T).float()  # E, px, py, pz in GeV
+    >>> square = nn.Invariants(Lorentz.vector)
+    >>> round(abs(float(square(p))), 4)  # the squared mass
+    9.0
     """
 
     def __init__(self, rep: Rep, axis: int = -1) -> None:

@@ -1,4 +1,4 @@
-"""The linear maps that Schur's lemma leaves."""
+"""The linear maps that Schur's lemma leaves: intertwiners of the irreps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ from eqlib.nn.blocks import check_axis, same_group, split
 class Linear(Constants):
     """The equivariant linear map (..., rep_in.dim) -> (..., rep_out.dim): copies of one irrep are mixed, no others.
 
-    It has sum mul_in * mul_out * endo weights (Schur), and with `bias` one number for each trivial copy of the output.
-    `axis` is the feature axis (1 for images).
+    Such a map is an intertwiner: W rho_in(g) = rho_out(g) W. It has sum mul_in * mul_out * endo weights (Schur), and with
+    `bias` one number for each trivial copy of the output. `axis` is the feature axis (1 for images).
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> O3 = groups.O3()
+    >>> layer = nn.Linear(O3.rep("8x0e+4x1o"), O3.rep("4x0e+2x1o+2e"))
+    >>> layer(torch.zeros(10, 20)).shape
+    torch.Size([10, 15])
+    >>> layer.weight.numel() == 8 * 4 + 4 * 2  # nothing goes in that could come out as 2e
+    True
     """
 
     def __init__(self, rep_in: Rep, rep_out: Rep, bias: bool = True, axis: int = -1) -> None:

@@ -29,6 +29,15 @@ class BatchNorm(_Norm):
     """Scalars get mean 0 and variance 1 over the batch, other copies a mean square of 1 a component; then a learnt scale.
 
     Running statistics (weight `momentum` for the new batch) serve in eval mode.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> _ = torch.manual_seed(0)
+    >>> y = nn.BatchNorm(groups.O3().rep("2x0e+1o"))(3 * torch.randn(100, 5) + 2).detach()
+    >>> bool((y[:, :2].mean(0).abs() < 1e-5).all())  # scalars
+    True
+    >>> round(float(y[:, 2:].square().mean()), 3)  # vectors, which have no mean but 0
+    1.0
     """
 
     running_mean: Tensor
@@ -91,6 +100,13 @@ class LayerNorm(_Norm):
 
     Scalars lose their mean over the copies first (Ba et al. 2016); a block of one scalar copy is left as it is. Then a learnt
     scale for each copy and an offset for each scalar. Nothing depends on the batch.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> _ = torch.manual_seed(0)
+    >>> norm, x = nn.LayerNorm(groups.O3().rep("4x0e+2x1o")), torch.randn(3, 10)
+    >>> torch.allclose(norm(100 * x), norm(x), atol=1e-3)  # the size of an example is gone
+    True
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -27,7 +27,8 @@ class PointConv(Constants):
         mu: length below which harmonics are rounded off, positions' unit (see `eqlib.harmonics.Harmonics`). 0 takes the unit
             vector; space-time needs mu > 0.
         depthwise: channels are not mixed: a path joins blocks with mul_out = mul_in and has that many weights an element.
-        neighbours: expected number of edges a target; sums are divided by its square root.
+        neighbours: expected number of edges a target, a number alone: sums are divided by its square root. Who is whose
+            neighbour is said by `edges`, in forward.
 
     Attributes:
         kernel: the `SteerableKernel` that is applied: y_t = sum kernel(r, weight @ radial(q)) x_s / neighbours^(1/2).
@@ -35,6 +36,17 @@ class PointConv(Constants):
             (mul_out, mul_in, element), or (mul, element) where depthwise.
 
     Raises ValueError for mixed groups and for arguments out of range.
+
+    >>> import torch
+    >>> from eqlib import graphs, groups, kernels, nn
+    >>> O3 = groups.O3()
+    >>> conv = nn.PointConv(O3.rep("0e"), O3.rep("0e+1o"), degree=1, radial=kernels.Bessel(4, cutoff=2.0))
+    >>> positions = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 5]])
+    >>> y = conv(torch.ones(3, 1), positions, graphs.radius_graph(positions, cutoff=2.0))
+    >>> torch.allclose(y[0, 1:], -y[1, 1:])  # two points see each other in opposite directions
+    True
+    >>> y[2].tolist()  # and the third sees none
+    [0.0, 0.0, 0.0, 0.0]
     """
 
     def __init__(
@@ -51,9 +63,9 @@ class PointConv(Constants):
         same_group(rep_in=rep_in, rep_out=rep_out)
         number = getattr(radial, "number", None)
         if radial is not None and not isinstance(number, int):
-            raise ValueError(f"radial must be None or a module with an integer .number, got {type(radial).__name__}")
+            raise ValueError(f"radial: got {type(radial).__name__}, expected None or a module with an integer .number")
         if not 0 < neighbours < float("inf"):
-            raise ValueError(f"neighbours must be positive and finite, got {neighbours!r}")
+            raise ValueError(f"neighbours: got {neighbours!r}, expected a positive and finite number")
         self.rep_in, self.rep_out, self.depthwise, self.radial = rep_in, rep_out, depthwise, radial
         self.kernel = SteerableKernel(rep_in, rep_out, degree, mu=mu)
         self._size = rep_in.group.vector.dim
@@ -161,30 +173,32 @@ class PointConv(Constants):
         return torch.cat([like.new_zeros(n, 0), *parts], dim=1) * self._norm
 
     def _check(self, x: Tensor, positions: Tensor, edges: Tensor, weights: Tensor | None) -> None:
-        check_axis("x", x, self.rep_in, -1)
+        check_axis("x", x, self.rep_in, -1, choice=False)
         if x.ndim != 2:
-            raise ValueError(f"x must have shape (N, {self.rep_in.dim}), got {tuple(x.shape)}")
+            raise ValueError(f"x: got {tuple(x.shape)}, expected (N, {self.rep_in.dim})")
         if positions.shape != (x.shape[0], self._size) or not positions.is_floating_point():
             raise ValueError(
-                f"positions must be floating point ({x.shape[0]}, {self._size}), a point for each row of x in components "
-                f"of {self.rep_in.group}.vector, got {positions.dtype} {tuple(positions.shape)}"
+                f"positions: got {positions.dtype} {tuple(positions.shape)}, expected floating point "
+                f"({x.shape[0]}, {self._size}), a point for each row of x in components of {self.rep_in.group}.vector"
             )
         if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype != torch.int64:
-            raise ValueError(f"edges must be int64 (2, E), got {edges.dtype} {tuple(edges.shape)}")
+            raise ValueError(f"edges: got {edges.dtype} {tuple(edges.shape)}, expected torch.int64 (2, E)")
         if (weights is None) == (self.radial is None):
-            raise ValueError("weights are given in forward exactly where radial=None")
+            given = "none" if weights is None else "some"
+            raise ValueError(f"weights: got {given} in forward, expected them exactly where the layer has radial=None")
         if weights is not None and weights.shape != (edges.shape[1], self.weight_numel):
             raise ValueError(
-                f"weights must have shape {(edges.shape[1], self.weight_numel)}, a row for each edge, "
-                f"got {tuple(weights.shape)}"
+                f"weights: got {tuple(weights.shape)}, expected {(edges.shape[1], self.weight_numel)}, a row for each edge"
             )
         if torch.compiler.is_compiling():  # no branch may depend on data there
             return
         if not positions.isfinite().all():
-            raise ValueError(f"positions hold NaN or infinite numbers, shape {tuple(positions.shape)}")
+            raise ValueError(
+                f"positions: got {tuple(positions.shape)} with NaN or infinite numbers, expected finite ones"
+            )
         if edges.numel() and not 0 <= int(edges.min()) <= int(edges.max()) < x.shape[0]:
             raise ValueError(
-                f"edges must point at 0 ... {x.shape[0] - 1}, got {int(edges.min())} ... {int(edges.max())}"
+                f"edges: got points {int(edges.min())} ... {int(edges.max())}, expected 0 ... {x.shape[0] - 1}"
             )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from eqlib.constants import Constants
 from eqlib.groups import Rep
 from eqlib.kernels.grid_basis import offsets
+from eqlib.nn.blocks import check_axis
 from eqlib.nn.fourier import Sampled
 
 
@@ -21,6 +22,10 @@ class CircularMask(Constants):
         size: pixels along each side.
         edge: pixels from 1 to 0; 0 cuts sharply, at radius size / 2.
         dimensions: 2 for images, 3 for volumes.
+
+    >>> from eqlib import nn
+    >>> nn.CircularMask(5, edge=0).mask.int().tolist()
+    [[0, 1, 1, 1, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0]]
     """
 
     mask: Tensor
@@ -43,12 +48,39 @@ class CircularMask(Constants):
 
 
 class GridPool(torch.nn.Module):
-    """Mean over windows with stride 2, placed so that quarter turns and flips commute with it, for odd and even sizes."""
+    """Mean over windows with stride 2, placed so that quarter turns and flips commute with it, for odd and even sizes.
+
+    Images (batch, channels, n, n) -> (batch, channels, n / 2, n / 2), or (n + 1) / 2 for odd n; volumes alike. Pixels are
+    averaged and features left alone, so that it works for every rep and needs none. A `rep` that is given is checked, and
+    becomes the attributes `rep` and `rep_out`, as other layers have, for who reads a chain of layers; without one the layer
+    has neither, and `testing.causes` goes on with the rep of the layer before.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> nn.GridPool()(torch.arange(16.0).view(1, 1, 4, 4)).tolist()
+    [[[[2.5, 4.5], [10.5, 12.5]]]]
+    >>> pool = nn.GridPool(groups.O2().rep("0e+1"))
+    >>> pool(torch.zeros(2, 3, 9, 9)).shape, pool.rep_out
+    (torch.Size([2, 3, 5, 5]), O2: 1x0e+1x1)
+    """
+
+    rep: Rep
+    rep_out: Rep
+
+    def __init__(self, rep: Rep | None = None) -> None:
+        super().__init__()
+        self._checked = rep
+        if rep is not None:
+            self.rep = self.rep_out = rep
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim not in (4, 5):
+            raise ValueError(f"x: got {tuple(x.shape)}, expected two axes and the pixels of an image or a volume")
+        if self._checked is not None:
+            check_axis("x", x, self._checked, 1, choice=False)
         for axis in range(2, x.ndim):
             if x.shape[axis] % 2 != x.shape[2] % 2:
-                raise ValueError(f"x must have all sizes even or all odd, got {tuple(x.shape)}")
+                raise ValueError(f"x: got {tuple(x.shape)}, expected all sizes even or all odd")
         odd = x.shape[2] % 2
         pool = torch.nn.functional.avg_pool2d if x.ndim == 4 else torch.nn.functional.avg_pool3d
         return pool(x, 2 + odd, stride=2, padding=odd, count_include_pad=False)
@@ -58,7 +90,18 @@ class GroupPool(Sampled):
     """The largest value of each channel over the group: `rep_out` is one trivial copy for each channel.
 
     Exactly invariant where the samples are the whole group, as for finite ones.
+
+    >>> from eqlib import groups, nn, testing
+    >>> regular, _ = groups.regular(groups.Dihedral(4))
+    >>> rep = groups.fields(regular, 2)  # two functions on the group
+    >>> pool = nn.GroupPool(rep)
+    >>> pool.rep_out
+    Dihedral(4): 2x0e
+    >>> testing.equivariance_error(pool, rep, pool.rep_out) < 1e-12
+    True
     """
+
+    any_rep = "; nn.Invariants takes any rep"
 
     def __init__(self, rep: Rep, samples: int | None = None, axis: int = -1) -> None:
         super().__init__(rep, samples, axis)

@@ -16,6 +16,14 @@ class Restrict(Constants):
     The symmetry of the layers behind it is smaller: a network may turn with the image where features are small, and know up
     from down where they are large (Weiler and Cesa 2019, Sec. 2.7). `rep_out` has one block for each irrep of the subgroup.
     `embedding` as in `groups.restrict`; ValueError where the subgroup is none.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> behind = nn.Restrict(groups.O2().rep("4x0e+2x1"), groups.SO2())  # from here on mirror images differ
+    >>> behind.rep_out
+    SO2: 4x0+2x1
+    >>> behind(torch.zeros(10, 8)).shape
+    torch.Size([10, 8])
     """
 
     basis: Tensor

@@ -1,4 +1,4 @@
-"""Products of two features, decomposed into irreps."""
+"""Products of two features, decomposed into irreps by Clebsch-Gordan tensors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ from eqlib.products import SparseProduct, pays
 class TensorProduct(Constants):
     """The equivariant bilinear map (..., rep_a.dim), (..., rep_b.dim) -> (..., rep_out.dim) over every allowed path.
 
-    A path is (block of a, block of b, block of rep_out, k) with k over Hom(a (x) b, c).
+    A path is (block of a, block of b, block of rep_out, k) with k over Hom(a (x) b, c). Its Clebsch-Gordan tensor is that of
+    `group.clebsch_gordan`: for O3 the Wigner 3j symbols times (2 l + 1)^(1/2) of the output.
 
     Args:
         weights: "shared" (a parameter), "external" (given in forward, last axis `weight_numel`), or None: no weights, and the
             blocks of rep_out name the irreps to keep; `rep_out` becomes every copy of them in rep_a (x) rep_b, an isometry.
         depthwise: channels of a are not mixed: a path joins blocks with mul_out = mul_a and has K * mul_a * mul_b weights.
+
+    >>> import torch
+    >>> from eqlib import groups, nn
+    >>> vector = groups.O3().rep("1o")
+    >>> product = nn.TensorProduct(vector, vector, groups.O3().rep("0e+1e+2e"), weights=None)
+    >>> product.rep_out  # the dot product, the cross product, the symmetric matrix without trace
+    O3: 1x0e+1x1e+1x2e
+    >>> x, y, _ = torch.eye(3)
+    >>> product(x, y)[1:4].abs().gt(1e-6).tolist()
+    [False, False, True]
     """
 
     def __init__(
@@ -30,9 +41,9 @@ class TensorProduct(Constants):
         super().__init__()
         same_group(rep_a=rep_a, rep_b=rep_b, rep_out=rep_out)
         if weights not in ("shared", "external", None):
-            raise ValueError(f'weights must be "shared", "external" or None, got {weights!r}')
+            raise ValueError(f'weights: got {weights!r}, expected "shared", "external" or None')
         if weights is None and depthwise:
-            raise ValueError("depthwise needs weights: give weights='shared' or 'external'")
+            raise ValueError("weights: got None with depthwise=True, expected 'shared' or 'external'")
         self.rep_a, self.rep_b, self.mode, self.depthwise = rep_a, rep_b, weights, depthwise
         group = rep_a.group
         self._paths: list[tuple[int, int, int, tuple[int, ...], slice]] = []
@@ -92,12 +103,15 @@ class TensorProduct(Constants):
         return out
 
     def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
-        check_axis("x", x, self.rep_a, -1)
-        check_axis("y", y, self.rep_b, -1)
+        check_axis("x", x, self.rep_a, -1, choice=False)
+        check_axis("y", y, self.rep_b, -1, choice=False)
         if (weights is None) == (self.mode == "external"):
-            raise ValueError(f"weights are given in forward exactly where weights='external'; here it is {self.mode!r}")
+            given = "none" if weights is None else "some"
+            raise ValueError(
+                f"weights: got {given} in forward, expected them exactly where the layer has weights='external'"
+            )
         if weights is not None and weights.shape[-1:] != (self.weight_numel,):
-            raise ValueError(f"weights must have last axis {self.weight_numel}, got {tuple(weights.shape)}")
+            raise ValueError(f"weights: got {tuple(weights.shape)}, expected last axis {self.weight_numel}")
         w_all = self.weight if weights is None else weights
         left, right = split(x, self.rep_a, x.ndim - 1), split(y, self.rep_b, y.ndim - 1)
         batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1], () if weights is None else weights.shape[:-1])

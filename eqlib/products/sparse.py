@@ -15,13 +15,29 @@ EMPTY = 50  # entries for each one that is not zero
 
 
 def pays(cg: CG) -> bool:
-    """Whether the tensor is large and empty enough for `SparseProduct` to be the faster one."""
+    """Whether the tensor is large and empty enough for `SparseProduct` to be the faster one.
+
+    >>> from eqlib import groups
+    >>> from eqlib.products import pays
+    >>> pays(groups.O3().clebsch_gordan("1o", "1o", "1e"))  # 27 entries: the dense product is faster
+    False
+    """
     size = prod(cg.shape)
     return size > LARGE and size > EMPTY * len(cg.values)
 
 
 class SparseProduct(Constants):
-    """x (..., u, a), y (..., v, b) -> (..., K, u, v, c): one product of numbers for each entry of the tensor."""
+    """x (..., u, a), y (..., v, b) -> (..., K, u, v, c): one product of numbers for each entry of the tensor.
+
+    >>> import torch
+    >>> from eqlib import groups
+    >>> from eqlib.products import SparseProduct
+    >>> cross = SparseProduct(groups.O3().clebsch_gordan("1o", "1o", "1e"))
+    >>> x, y, z = torch.eye(3)[:, None]  # one copy of each
+    >>> product = cross(x, y)
+    >>> product.shape, bool(torch.linalg.cross(product.flatten(), z[0]).abs().max() < 1e-6)
+    (torch.Size([1, 1, 1, 3]), True)
+    """
 
     left: Tensor
     right: Tensor

@@ -104,7 +104,8 @@ def make(model: str, seed: int = 0, points: int = POINTS) -> torch.nn.Module:
 def prepare(model: str, raw: Any, points: int = POINTS) -> tuple[Tensor, Tensor, Tensor]:
     """(masses (n,) in kg, positions (n, 3) in m) of one body as the networks take it: masses, positions and all pairs."""
     task.chosen(model, MODELS)
-    body = data.bodies.of_points(*raw, [len(raw[0])])
+    own_masses, own_positions = raw
+    body = data.bodies.of_points(own_masses, own_positions, [len(own_masses)])
     masses, positions, edges, _ = body.batch(np.arange(1))
     return torch.as_tensor(masses), torch.as_tensor(positions), torch.as_tensor(edges)
 

@@ -167,6 +167,8 @@ def tree_scores(model: str, known: data.Jets, asked: list[data.Jets], seed: int)
     tables = [
         np.column_stack([getattr(data.observables(jets), name) for name in TREES[model]]) for jets in (known, *asked)
     ]
+    if known.labels is None:
+        raise ValueError("known: got jets without labels, expected labels to learn from")
     return models.boosted_tree(tables[0], known.labels, np.concatenate(tables[1:]), seed)
 
 

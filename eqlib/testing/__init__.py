@@ -1,6 +1,5 @@
 """Is it equivariant, and if not, why?"""
 
-from eqlib.testing.causes import Causes, causes
 from eqlib.testing.equivariance import assert_equivariant, equivariance_error, randomised
 from eqlib.testing.grids import (
     act_on_grid,
@@ -10,6 +9,7 @@ from eqlib.testing.grids import (
     induced,
     sample_field,
 )
+from eqlib.testing.layers import Causes, causes
 
 __all__ = [
     "Causes",

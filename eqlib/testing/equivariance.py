@@ -27,6 +27,14 @@ def equivariance_error(
     module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew. `scale` bounds boosts' rapidity.
 
     Raises ValueError for an f that is zero or does not vary: it would pass everything.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> rep = groups.O3().rep("4x0e+2x1o")
+    >>> testing.equivariance_error(nn.Linear(rep, rep), rep, rep) < 1e-12
+    True
+    >>> testing.equivariance_error(torch.relu, rep, rep) > 0.1  # of a vector's components: not allowed
+    True
     """
     reps = [rep_in] if isinstance(rep_in, Rep) else list(rep_in)
     f = randomised(f, seed, dtype)
@@ -37,7 +45,9 @@ def equivariance_error(
     with torch.no_grad():
         plain, after = f(*(v.to(dtype) for v in x)), f(*(v.to(dtype) for v in moved))
     if plain.shape != (samples, 4, rep_out.dim):
-        raise ValueError(f"f gives {tuple(plain.shape)}, rep_out {rep_out!r} expects {(samples, 4, rep_out.dim)}")
+        raise ValueError(
+            f"f: got values {tuple(plain.shape)}, expected {(samples, 4, rep_out.dim)} for rep_out {rep_out!r}"
+        )
     before = torch.einsum("nij,nbj->nbi", torch.tensor(rep_out(g)), plain.double())
     return relative_error(plain.double(), before, after.double())
 
@@ -45,7 +55,13 @@ def equivariance_error(
 def assert_equivariant(
     f: Callable[..., Tensor], rep_in: Rep | Sequence[Rep], rep_out: Rep, tolerance: float = 1e-10, **options: object
 ) -> None:
-    """AssertionError with the number where `equivariance_error` is above `tolerance`."""
+    """AssertionError with the number where `equivariance_error` is above `tolerance`.
+
+    >>> from eqlib import groups, nn, testing
+    >>> rep = groups.Lorentz().rep("2x(1,1)")
+    >>> squares = nn.Invariants(rep)
+    >>> testing.assert_equivariant(squares, rep, squares.rep_out)
+    """
     error = equivariance_error(f, rep_in, rep_out, **options)  # type: ignore[arg-type]
     if not error <= tolerance:
         raise AssertionError(f"not equivariant: error {error:.2e} is above {tolerance:.0e}")
@@ -55,6 +71,15 @@ def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: f
     """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is.
 
     A parameter keeps its scale, but gets `least` where that is larger, and 0.3 where it was zero.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> rep = groups.O3().rep("2x0e")
+    >>> layer = nn.Linear(rep, rep)
+    >>> layer.bias.tolist()  # a bias of 0 would hide an error in how it is used
+    [0.0, 0.0]
+    >>> bool((testing.randomised(layer, 0, torch.float64).bias != 0).all())
+    True
     """
     if not isinstance(f, torch.nn.Module):
         return f
@@ -69,10 +94,12 @@ def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: f
 
 def relative_error(plain: Tensor, before: Tensor, after: Tensor, mean: bool = False) -> float:
     if not plain.isfinite().all() or not after.isfinite().all():
-        raise ValueError("f gives NaN or infinite values")
+        raise ValueError("f: got NaN or infinite values, expected finite ones")
     if float(plain.abs().max()) == 0.0:
-        raise ValueError("f is zero on random input: it passes every test and shows nothing")
+        raise ValueError("f: got zero on random input, expected other values: zero passes every test and shows nothing")
     if len(plain) > 1 and float((plain - plain[:1]).abs().max()) == 0.0:
-        raise ValueError("f does not vary with its input: it passes every test and shows nothing")
+        raise ValueError(
+            "f: got a map that does not vary with its input, which passes every test and shows nothing, expected one that does"
+        )
     error = (after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1).clamp_min(1e-300)
     return float(error.mean() if mean else error.max())

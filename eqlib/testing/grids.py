@@ -22,7 +22,12 @@ Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def grid_symmetries(group: Group) -> Element:
-    """The elements of the group that map the grid of pixels to itself: quarter turns and flips."""
+    """The elements of the group that map the grid of pixels to itself: quarter turns and flips.
+
+    >>> from eqlib import groups, testing
+    >>> len(testing.grid_symmetries(groups.O2())), len(testing.grid_symmetries(groups.SO3()))  # of a square, of a cube
+    (8, 24)
+    """
     size = group.vector.dim
     found = []
     for order in permutations(range(size)):
@@ -37,7 +42,15 @@ def grid_symmetries(group: Group) -> Element:
 
 
 def act_on_grid(rep: Rep, g: Element, x: Tensor) -> Tensor:
-    """(g f)(p) = rep(g) f(g^-1 p) for one grid symmetry g and features (batch, rep.dim, pixels)."""
+    """(g f)(p) = rep(g) f(g^-1 p) for one grid symmetry g and features (batch, rep.dim, pixels).
+
+    >>> import torch
+    >>> from eqlib import groups, testing
+    >>> C4 = groups.Cyclic(4)
+    >>> x, quarter = torch.arange(4.0).view(1, 1, 2, 2), C4.element([], component=1)
+    >>> torch.equal(testing.act_on_grid(C4.rep("0"), quarter, x), torch.rot90(x, 1, (-2, -1)))
+    True
+    """
     matrix = rep.group.matrix(g)[0].round()
     dimensions = len(matrix)
     if dimensions == 2:  # rows run against y
@@ -53,6 +66,13 @@ def induced(rep: Rep, g: Element, shift: ArrayLike, field: Field) -> Field:
     """The action of a turn g and a shift t on a field: x -> rep(g) field(g^-1 (x - t)), for points x (n, v) in raw coordinates.
 
     This is the rep that rep induces on fields over the plane or space (Cohen and Welling 2017; Weiler and Cesa 2019, Eq. 3).
+
+    >>> import numpy as np
+    >>> from eqlib import groups, testing
+    >>> SO2 = groups.SO2()
+    >>> wind = testing.induced(SO2.rep("1"), SO2.element([np.pi / 2]), [0.0, 0.0], lambda x: x * [1.0, 0.0])
+    >>> wind(np.array([[0.0, 2.0]])).round(6).tolist()  # what blew along x blows along y
+    [[0.0, 2.0]]
     """
     return _moved(field, rep.group.matrix(g)[0], rep(g)[0], np.asarray(shift))
 
@@ -63,7 +83,14 @@ def _moved(field: Field, matrix: NDArray[np.float64], fibre: NDArray[np.float64]
 
 
 def blobs(rep: Rep, reach: float, width: float = 3.0, number: int = 12, seed: int = 0) -> Field:
-    """A random smooth field (n, v) -> (n, rep.dim): Gaussians of deviation `width`, centres within `reach`, in pixels."""
+    """A random smooth field (n, v) -> (n, rep.dim): Gaussians of deviation `width`, centres within `reach`, in pixels.
+
+    >>> import numpy as np
+    >>> from eqlib import groups, testing
+    >>> field = testing.blobs(groups.SO2().rep("2x0+1"), reach=8.0, seed=0)
+    >>> field(np.zeros((5, 2))).shape
+    (5, 4)
+    """
     rng = np.random.default_rng(seed)
     v = rep.group.vector.dim
     direction = rng.normal(size=(number, v))
@@ -79,7 +106,13 @@ def blobs(rep: Rep, reach: float, width: float = 3.0, number: int = 12, seed: in
 
 
 def sample_field(field: Field, size: int, dimensions: int = 2) -> Tensor:
-    """A field at the pixels of an image or volume about its centre, (1, channels, size, ...), float64."""
+    """A field at the pixels of an image or volume about its centre, (1, channels, size, ...), float64.
+
+    >>> from eqlib import testing
+    >>> image = testing.sample_field(lambda x: x, 3)  # the field of places: x to the right, y up
+    >>> image[0, 0].tolist()
+    [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]
+    """
     points = offsets(size, dimensions)
     values = field(points.reshape(-1, dimensions))
     return torch.tensor(np.moveaxis(values.reshape(*points.shape[:-1], -1), -1, 0)[None])
@@ -110,6 +143,15 @@ def grid_equivariance_error(
 
     A module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew.
     Raises ValueError for an f that is zero or does not vary.
+
+    >>> from eqlib import groups, nn, testing
+    >>> SO2 = groups.SO2()
+    >>> image, hidden = SO2.rep("0"), SO2.rep("2x0+2x1")
+    >>> conv = nn.GridConv(image, hidden, 5)
+    >>> testing.grid_equivariance_error(conv, image, hidden) < 1e-12  # quarter turns
+    True
+    >>> testing.grid_equivariance_error(conv, image, hidden, [0.5], samples=1) < 0.05  # half a radian
+    True
     """
     # Weights that grow from layer to layer would make every activation a step, which no grid resolves.
     f = randomised(f, seed, dtype, 0.3 if angles is None else 0.0)

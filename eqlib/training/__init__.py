@@ -1,6 +1,7 @@
 """One training loop for every task: seeded, checkpointed, resumed bit by bit; weights on disk; how good a result is."""
 
-from eqlib.training.batches import Data
+from eqlib.training import runs
+from eqlib.training.batches import Data, Metric, Source
 from eqlib.training.devices import device
 from eqlib.training.evaluate import evaluate, predict
 from eqlib.training.fit import fit
@@ -13,7 +14,9 @@ from eqlib.training.weights import count_parameters, load_weights, save_weights
 __all__ = [
     "Data",
     "History",
+    "Metric",
     "Recipe",
+    "Source",
     "accuracy",
     "auc",
     "bootstrap",
@@ -28,6 +31,7 @@ __all__ = [
     "predict",
     "rejection",
     "roc",
+    "runs",
     "save_weights",
     "warm_cosine",
 ]

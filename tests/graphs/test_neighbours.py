@@ -37,7 +37,7 @@ def test_radius_and_nearest_are_what_a_loop_finds(loops, batched):
     found = graphs.radius_graph(positions, 1.2, batch if batched else None, loops)
     assert torch.equal(found, pairs(lambda s, t: allowed(s, t) and gap[s, t] <= 1.2, 17))
     for k in (0, 1, 3, 50):
-        found = graphs.nearest_graph(positions, k, batch if batched else None, loops)
+        found = graphs.knn_graph(positions, k, batch if batched else None, loops)
         near = {
             t: sorted((s for s in range(17) if allowed(s, t)), key=lambda s: (float(gap[s, t]), s))[:k]
             for t in range(17)
@@ -47,7 +47,7 @@ def test_radius_and_nearest_are_what_a_loop_finds(loops, batched):
 
 def test_ties_go_to_the_lower_index():
     square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    assert graphs.nearest_graph(square, 1)[0].tolist() == [1, 0, 1, 0]
+    assert graphs.knn_graph(square, 1)[0].tolist() == [1, 0, 1, 0]
 
 
 def test_far_from_the_origin_distances_are_as_good():
@@ -56,7 +56,7 @@ def test_far_from_the_origin_distances_are_as_good():
 
 
 def test_nothing_and_one_point():
-    for find in (lambda x: graphs.radius_graph(x, 1.0), lambda x: graphs.nearest_graph(x, 2)):
+    for find in (lambda x: graphs.radius_graph(x, 1.0), lambda x: graphs.knn_graph(x, 2)):
         assert find(torch.zeros(0, 3)).shape == (2, 0)
         assert find(torch.zeros(1, 3)).shape == (2, 0)
     assert graphs.radius_graph(torch.zeros(2, 3), 0.0).tolist() == [[1, 0], [0, 1]]
@@ -68,19 +68,34 @@ POINTS = torch.zeros(3, 2)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: graphs.complete_graph([2, -1]), "sizes must be integers, none negative"),
-        (lambda: graphs.complete_graph([1.5]), "sizes must be integers, none negative"),
-        (lambda: graphs.radius_graph(POINTS, -1.0), "cutoff must be a length >= 0, got -1.0"),
-        (lambda: graphs.radius_graph(POINTS, float("nan")), "cutoff must be a length >= 0, got nan"),
-        (lambda: graphs.nearest_graph(POINTS, 1.5), "k must be an integer >= 0, got 1.5"),
-        (lambda: graphs.nearest_graph(POINTS, -1), "k must be an integer >= 0, got -1"),
-        (lambda: graphs.radius_graph(torch.zeros(3), 1.0), "positions must be floating point (N, v), got torch.float32 (3,)"),
-        (lambda: graphs.radius_graph(POINTS.long(), 1.0), "positions must be floating point (N, v), got torch.int64 (3, 2)"),
-        (lambda: graphs.nearest_graph(POINTS / 0, 1), "positions hold NaN or infinite numbers, shape (3, 2)"),
-        (lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(2, dtype=torch.int64)), "batch must be integers of shape (3,)"),
-        (lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(3)), "batch must be integers of shape (3,), got torch.float32"),
+        (lambda: graphs.complete_graph([2, -1]), "sizes: got [2, -1], expected integers >= 0"),
+        (lambda: graphs.complete_graph([1.5]), "sizes: got [1.5], expected integers >= 0"),
+        (lambda: graphs.radius_graph(POINTS, -1.0), "cutoff: got -1.0, expected a length >= 0"),
+        (lambda: graphs.radius_graph(POINTS, float("nan")), "cutoff: got nan, expected a length >= 0"),
+        (lambda: graphs.knn_graph(POINTS, 1.5), "k: got 1.5, expected an integer >= 0"),
+        (lambda: graphs.knn_graph(POINTS, -1), "k: got -1, expected an integer >= 0"),
+        (
+            lambda: graphs.radius_graph(torch.zeros(3), 1.0),
+            "positions: got torch.float32 (3,), expected floating point (N, v)",
+        ),
+        (
+            lambda: graphs.radius_graph(POINTS.long(), 1.0),
+            "positions: got torch.int64 (3, 2), expected floating point (N, v)",
+        ),
+        (
+            lambda: graphs.knn_graph(POINTS / 0, 1),
+            "positions: got (3, 2) with NaN or infinite numbers, expected finite ones",
+        ),
+        (
+            lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(2).long()),
+            "batch: got torch.int64 (2,), expected integers of shape (3,)",
+        ),
+        (
+            lambda: graphs.radius_graph(POINTS, 1.0, torch.zeros(3)),
+            "batch: got torch.float32 (3,), expected integers of",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError) as caught:
         call()

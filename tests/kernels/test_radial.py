@@ -128,15 +128,15 @@ def test_double_after_float32_is_exact(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: kernels.Bessel(0, 1.0), "number must be a positive integer, got 0"),
-        (lambda: kernels.Gaussians(3, -1.0), "cutoff must be positive and finite, got -1.0"),
-        (lambda: kernels.Logarithmic(1, 1.0, 2.0), "number must be at least 2"),
-        (lambda: kernels.Logarithmic(3, 0.0, 2.0), "mu must be positive and finite, got 0.0"),
+        (lambda: kernels.Bessel(0, 1.0), "number: got 0, expected a positive integer"),
+        (lambda: kernels.Gaussians(3, -1.0), "cutoff: got -1.0, expected a positive and finite number"),
+        (lambda: kernels.Logarithmic(1, 1.0, 2.0), "number: got 1, expected at least 2"),
+        (lambda: kernels.Logarithmic(3, 0.0, 2.0), "mu: got 0.0, expected a positive and finite number"),
         (
             lambda: kernels.RadialMLP(torch.nn.SiLU(), 3, 3),
-            "basis must be None or a module with an integer .number, got SiLU",
+            "basis: got SiLU, expected None or a module with an integer .number",
         ),
-        (lambda: kernels.RadialMLP(None, [4, 0], 3), "hidden must be a positive integer, got 0"),
+        (lambda: kernels.RadialMLP(None, [4, 0], 3), "hidden: got 0, expected a positive integer"),
     ],
 )
 def test_wrong_input_is_refused(call, message):

@@ -190,18 +190,39 @@ def test_compiles_without_a_graph_break():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: models.LorentzGroupNetwork(groups.Dihedral(2)), "must be one irrep, got 1x1e+1x1o"),
-        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), ("(0,0)", "(1,1)")), "irreps must leave out (0,0)"),
-        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), channels=(2,)), "channels must name at least"),
-        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), mu=0.0), "mu must be positive, got 0.0"),
+        (
+            lambda: models.LorentzGroupNetwork(groups.Dihedral(2)),
+            "with vector 1x1e+1x1o, expected one whose vector is one irrep",
+        ),
+        (
+            lambda: models.LorentzGroupNetwork(groups.Lorentz(), ("(0,0)", "(1,1)")),
+            "irreps: got ('(0,0)', '(1,1)'), expected none that is (0,0)",
+        ),
+        (
+            lambda: models.LorentzGroupNetwork(groups.Lorentz(), channels=(2,)),
+            "channels: got (2,), expected at least an input and an output",
+        ),
+        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), mu=0.0), "mu: got 0.0, expected a positive number"),
         (lambda: NETWORKS["lorentz"]()(torch.ones(2, 3, 5), torch.ones(2, 3) > 0), "got (2, 3, 5)"),
-        (lambda: NETWORKS["lorentz"]()(torch.ones(2, 3, 4), torch.ones(2, 3)), "mask must be bool of shape (2, 3)"),
-        (lambda: NETWORKS["lorentz"]()(torch.full((1, 1, 4), torch.nan), torch.ones(1, 1) > 0), "must be finite"),
-        (lambda: NETWORKS["particlenet"]()(torch.ones(2, 3, 5), torch.ones(2, 3) > 0), "shape (batch, n, 4)"),
-        (lambda: NETWORKS["particlenet"]()(torch.ones(2, 3, 4), torch.ones(2, 4) > 0), "mask must be bool of shape"),
-        (lambda: models.ParticleNet(neighbours=0), "neighbours must be at least 1, got 0"),
+        (
+            lambda: NETWORKS["lorentz"]()(torch.ones(2, 3, 4), torch.ones(2, 3)),
+            "mask: got torch.float32 (2, 3), expected torch.bool (2, 3)",
+        ),
+        (
+            lambda: NETWORKS["lorentz"]()(torch.full((1, 1, 4), torch.nan), torch.ones(1, 1) > 0),
+            "vectors: got NaN or inf, expected finite numbers",
+        ),
+        (
+            lambda: NETWORKS["particlenet"]()(torch.ones(2, 3, 5), torch.ones(2, 3) > 0),
+            "momenta: got (2, 3, 5), expected (batch, n, 4)",
+        ),
+        (
+            lambda: NETWORKS["particlenet"]()(torch.ones(2, 3, 4), torch.ones(2, 4) > 0),
+            "mask: got torch.bool (2, 4), expected torch.bool (2, 3)",
+        ),
+        (lambda: models.ParticleNet(neighbours=0), "neighbours: got 0, expected at least 1"),
     ],
-)  # fmt: skip
+)
 def test_refused_with_the_reason(call, message):
     with pytest.raises(ValueError) as caught:  # the message is looked at whole
         call()

@@ -128,17 +128,17 @@ def test_wrong_input_is_refused():
     scalar = group.rep("0e")
     inputs = torch.zeros(2, 1), torch.zeros(2, 3), graphs.complete_graph([2])
     with pytest.raises(
-        ValueError, match="hidden must be a list of reps, one for each layer between, got the string '0e'"
+        ValueError, match="hidden: got the string '0e', expected a list of reps, one for each layer between"
     ):
         models.TensorFieldNetwork(scalar, scalar, "0e", 1, lambda: kernels.Gaussians(2, 1.0))
-    with pytest.raises(ValueError, match="got rep_in of O3, rep_out of O2"):
+    with pytest.raises(ValueError, match="rep_in, rep_out: got reps of O3, O2, expected reps of one group"):
         models.TensorFieldNetwork(scalar, groups.O2().rep("0e"), [], 1, lambda: kernels.Gaussians(2, 1.0))
     net = models.TensorFieldNetwork(scalar, scalar, [], 1, lambda: kernels.Gaussians(2, 1.0))
-    with pytest.raises(ValueError, match="batch and bodies are given together or not at all, got bodies=2"):
+    with pytest.raises(ValueError, match="batch, bodies: got bodies=2 without batch, expected both or none"):
         net(*inputs, bodies=2)
-    with pytest.raises(ValueError, match=r"batch must be int64 of shape \(2,\), got torch.int64 \(3,\)"):
+    with pytest.raises(ValueError, match=r"batch: got torch.int64 \(3,\), expected torch.int64 \(2,\)"):
         net(*inputs, torch.zeros(3, dtype=torch.int64), 1)
-    with pytest.raises(ValueError, match=r"batch must hold 0 ... 0, got 0 ... 1"):
+    with pytest.raises(ValueError, match=r"batch: got 0 ... 1, expected 0 ... 0"):
         net(*inputs, torch.tensor([0, 1]), 1)
 
 
@@ -159,5 +159,5 @@ def test_rivals_have_the_symmetries_they_promise():
         assert torch.allclose(net(x[renamed], positions[renamed], edges), y[renamed], atol=1e-5) == names
         assert not torch.allclose(net(x, positions @ turn.T, edges)[:, 0], y[:, 0], atol=1e-3)
     assert torch.allclose(pairs(2 * x, positions, edges), 2 * pairs(x, positions, edges), atol=1e-6)
-    with pytest.raises(ValueError, match="x must hold bodies of 4 points each, got 6 points"):
+    with pytest.raises(ValueError, match="x: got 6 points, expected bodies of 4 points each"):
         models.CoordinateMLP(4, 6, [5])(x, positions, edges)

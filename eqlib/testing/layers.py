@@ -17,7 +17,13 @@ from eqlib.testing.grids import fibre, grid_equivariance_error, turn_by
 
 @dataclass(frozen=True)
 class Causes:
-    """Why one layer is not equivariant: relative errors by cause, see `causes`."""
+    """Why one layer is not equivariant: relative errors by cause, see `causes`.
+
+    >>> from eqlib import testing
+    >>> cause = testing.Causes("ReLU", activation=0.3, grid=0.0, boundary=0.0, stride=0.0)
+    >>> cause.layer, cause.activation
+    ('ReLU', 0.3)
+    """
 
     layer: str
     activation: float
@@ -40,6 +46,15 @@ def causes(
     stride: what fewer pixels add.
 
     Raises ValueError where the turn is no element of a group whose features are not trivial.
+
+    >>> import torch
+    >>> from eqlib import groups, nn, testing
+    >>> SO2 = groups.SO2()
+    >>> pair = SO2.rep("1")
+    >>> layers = [nn.GridConv(SO2.rep("0"), pair, 5), torch.nn.ReLU()]
+    >>> conv, relu = testing.causes(layers, SO2.rep("0"), angle=0.5)
+    >>> conv.activation < 1e-12, conv.grid < 0.05, relu.activation > 0.1  # the sign of a component depends on the axes
+    (True, True, True)
     """
     found, matrix = [], turn_by(angle, rep.group.vector.dim)
     for layer in layers:

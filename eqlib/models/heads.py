@@ -1,0 +1,36 @@
+"""Ordinary dense networks that the models share: behind invariants nothing is left that a group could change."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+
+
+def perceptron(sizes: list[int]) -> torch.nn.Sequential:
+    """Linear, SiLU, ..., linear; `sizes` are the widths from the input to the output.
+
+    >>> from eqlib.models.heads import perceptron
+    >>> [type(layer).__name__ for layer in perceptron([3, 8, 1])]
+    ['Linear', 'SiLU', 'Linear']
+    """
+    layers: list[torch.nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [torch.nn.Linear(before, after), torch.nn.SiLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def head(features: int, classes: int) -> torch.nn.Sequential:
+    """The ordinary network on pooled features, (batch, features) -> (batch, classes), the same for every model compared.
+
+    >>> import torch
+    >>> from eqlib.models.heads import head
+    >>> head(12, classes=10)(torch.zeros(4, 12)).shape
+    torch.Size([4, 10])
+    """
+    return torch.nn.Sequential(
+        torch.nn.BatchNorm1d(features),
+        torch.nn.Linear(features, 32),
+        torch.nn.SiLU(),
+        torch.nn.Linear(32, classes),
+    )
