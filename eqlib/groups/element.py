@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from eqlib.groups.group import Group
+from eqlib.groups.content import title
 
 Array = NDArray[np.float64]
 
@@ -17,7 +16,7 @@ Array = NDArray[np.float64]
 class Element:
     """n group elements, each a product of factors h * exp(theta . X): `factors` is ((component (n,), theta (n, dim)), ...)."""
 
-    def __init__(self, group: Group, factors: tuple[tuple[NDArray[np.int64], Array], ...]) -> None:
+    def __init__(self, group: Any, factors: tuple[tuple[NDArray[np.int64], Array], ...]) -> None:
         self.group, self.factors = group, factors
 
     def __len__(self) -> int:
@@ -35,7 +34,7 @@ class Element:
         if not isinstance(other, Element):
             return NotImplemented
         if other.group != self.group:
-            raise ValueError(f"cannot multiply an element of {self.group} by one of {other.group}")
+            raise ValueError(f"cannot multiply an element of {self.group} by one of {title(other.group, self.group)}")
         n, m = len(self), len(other)
         if n != m and 1 not in (n, m):
             raise ValueError(f"cannot multiply {n} elements by {m}")

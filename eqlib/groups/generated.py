@@ -10,10 +10,12 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
+from eqlib.groups.content import digest
 from eqlib.groups.element import Array
 from eqlib.groups.finite import Finite, letters
-from eqlib.groups.group import Group, Irrep
-from eqlib.groups.intertwiners import UNKNOWNS, canonical, endomorphisms, intertwiners
+from eqlib.groups.group import Group
+from eqlib.groups.irrep import Irrep
+from eqlib.groups.null_spaces import UNKNOWNS, canonical, endomorphisms, intertwiners
 from eqlib.groups.rep import Rep
 from eqlib.groups.subgroups import decompose
 
@@ -29,7 +31,7 @@ def from_generators(
         generators: (n, d, d) real matrices of a basis of the Lie algebra; () for a finite group. In any basis if the group is
             compact; else each is antisymmetric (a rotation) or symmetric (a boost).
         discrete: (m, d, d) for a finite group matrices that generate it; else one matrix for each component, the identity first.
-        name: of the group; groups of one name are equal. Default: made from the matrices.
+        name: of the group, as it is printed. Default: made from the matrices.
 
     Returns (rep, Q) with D(g) = Q rep(g) Q^-1; Q is orthogonal where D is. `rep.group` knows the irreps found here, and those in
     products of them as they are asked for; labels are dimension and letter, "1a" the trivial one. ValueError where the
@@ -42,8 +44,8 @@ def from_generators(
         chosen = _moved((x, finite.elements[list(finite.generating_components)]), root)
         blocks, q = decompose(chosen, finite)
         return finite.rep(blocks), np.asarray(np.linalg.solve(root, q), dtype=np.float64)
-    digest = hashlib.sha256(np.round(np.concatenate([x, h]), 9).tobytes()).hexdigest()[:8]
-    group = Generated(x, h, name or f"Generated({digest})")
+    short = hashlib.sha256(np.round(np.concatenate([x, h]), 9).tobytes()).hexdigest()[:8]
+    group = Generated(x, h, name or f"Generated({short})")
     return group.given, group.basis
 
 
@@ -53,8 +55,10 @@ class Generated(Group):
     def __init__(self, generators: Array, discrete: Array, name: str) -> None:
         super().__init__()
         self.name, self.dim, self.components = name, len(generators), len(discrete)
+        self._given = generators, discrete
         self._known: dict[str, Matrices] = {}
         self._ends: dict[str, Array] = {}
+        self._digests: dict[str, str] = {}
         self._add((np.zeros((self.dim, 1, 1)), np.ones((self.components, 1, 1))), np.ones((1, 1, 1)))
         root = _orthonormal(generators, discrete)
         both = _moved((generators, discrete), root)
@@ -62,6 +66,16 @@ class Generated(Group):
         self._form = np.linalg.pinv(np.einsum("aij,bji->ab", both[0], both[0]))
         blocks, q = self._decompose(both)
         self.given, self.basis = self.rep(blocks), np.asarray(np.linalg.solve(root, q), dtype=np.float64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See `Group.fingerprint`; of the matrices that were given."""
+        return digest(*self._given)
+
+    def _holds_what(self, other: Generated) -> bool:
+        # A label such as 8b is given when an irrep is found: two groups may have found theirs in a different order.
+        both = self._digests.keys() & other._digests.keys()
+        return super()._holds_what(other) and all(self._digests[x] == other._digests[x] for x in both)
 
     @cached_property
     def noncompact_directions(self) -> NDArray[np.bool_]:
@@ -108,7 +122,7 @@ class Generated(Group):
     def _add(self, both: Matrices, ends: Array) -> str:
         dim = both[1].shape[-1]
         label = f"{dim}{letters(1 + sum(x[1].shape[-1] == dim for x in self._known.values()))}"
-        self._known[label], self._ends[label] = both, ends
+        self._known[label], self._ends[label], self._digests[label] = both, ends, digest(*both)
         return label
 
     def _decompose(self, both: Matrices) -> tuple[list[tuple[int, str]], Array]:

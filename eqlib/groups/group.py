@@ -10,25 +10,29 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
+from eqlib.groups.clebsch_gordan import CG, Compressed, clebsch_gordan
+from eqlib.groups.components import inverses, separating, table
+from eqlib.groups.content import content, digest, ours, title, written
 from eqlib.groups.element import Array, Element
+from eqlib.groups.embedding import Embedding, embed
 from eqlib.groups.irrep import Irrep
-
-if TYPE_CHECKING:
-    from eqlib.groups.intertwiners import CG, Compressed
-    from eqlib.groups.rep import Rep
+from eqlib.groups.null_spaces import endomorphisms
+from eqlib.groups.rep import Rep
+from eqlib.groups.sampling import circle, random_factors
 
 
 class Group(ABC):
     """A Lie or finite group, given by its Lie algebra and one element for each connected component.
 
     Attributes:
-        name: what is printed; two groups with one name are equal.
+        name: what is printed.
         dim: dimension of the Lie algebra, 0 for a finite group.
         components: number of connected components (for a finite group: its order); component 0 holds the identity.
         axis: reference point of an ambient group, in components of `vector`; harmonics are normalised there.
@@ -40,6 +44,7 @@ class Group(ABC):
     components: int = 1
     axis: Array | None = None
     fixes_signs: bool = False
+    _searching = False
 
     # What a group supplies -------------------------------------------------------------------------------------------
 
@@ -99,8 +104,6 @@ class Group(ABC):
 
     def endomorphism_basis(self, a: Irrep) -> Array:
         """Basis of End(a), (endo, d, d): the identity, then complex structures (squares -1). Default: solved."""
-        from eqlib.groups.intertwiners import endomorphisms
-
         return endomorphisms(*a.constraints)
 
     def coordinate_map(self) -> Array:
@@ -135,10 +138,41 @@ class Group(ABC):
         return self.name
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Group) and self.name == other.name
+        if self is other:
+            return True
+        if not isinstance(other, Group) or self.name != other.name:
+            return False
+        return (type(self) is type(other) or self._written == other._written) and self._holds_what(other)
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Content is left to __eq__: a group is a key while it finds out what it holds.
+        return hash((type(self).__qualname__, self.name))
+
+    @cached_property
+    def _written(self) -> tuple[Any, ...]:
+        return written(type(self))
+
+    def _holds_what(self, other: Any) -> bool:
+        """Whether a group of the same name and class holds the same; not yet, while one of them finds that out."""
+        return not self._searching and not other._searching and self.fingerprint == other.fingerprint
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A text that changes with what the group holds; "" where the class and the name say it all.
+
+        It is the same in every process and on every machine, so a file of weights can name the group that they belong to.
+        """
+        if ours(type(self)):
+            return ""
+        self._searching = True
+        try:
+            return digest(*content(self))
+        finally:
+            self._searching = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Caches stay behind: they point back to the group and are found again."""
@@ -178,45 +212,29 @@ class Group(ABC):
     @cached_property
     def component_inverses(self) -> NDArray[np.int64]:
         """(components,) index of the inverse of each component's representative."""
-        remaining = np.ones((self.components, self.components), dtype=bool)
-        for a, _ in zip(self.irreps(), range(2 * self.components + 2), strict=False):
-            products = np.einsum("iab,jbc->ijac", a.discrete, a.discrete)
-            remaining &= np.abs(products - np.eye(a.dim)).max(axis=(-2, -1)) < 1e-9
-            if (remaining.sum(axis=1) == 1).all():
-                break
-        return remaining.argmax(axis=1)
+        return inverses(islice(self.irreps(), 2 * self.components + 2), self.components)
 
     @cached_property
     def faithful(self) -> list[Irrep]:
         """The first irreps that together tell all components apart and on which no generator is zero."""
-        found: list[Irrep] = []
-        for a, _ in zip(self.irreps(), range(500), strict=False):
-            found.append(a)
-            flat = np.concatenate([b.discrete.reshape(self.components, -1) for b in found], axis=1)
-            algebra = np.concatenate([b.generators.reshape(self.dim, b.dim**2) for b in found], axis=1)
-            apart = len(np.unique(flat.round(6), axis=0)) == self.components
-            if apart and (self.dim == 0 or np.linalg.matrix_rank(algebra) == self.dim):
-                return found
-        raise ValueError(f"the first {len(found)} irreps of {self} do not tell its elements apart")
+        found = separating(islice(self.irreps(), 500), self.components, self.dim)
+        if found is None:
+            raise ValueError(f"the first irreps of {self}, up to 500, do not tell its elements apart")
+        return found
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
         """(components, components) index of the product of two components' representatives, which must be a group."""
-        own = np.concatenate([a.discrete.reshape(self.components, -1) for a in self.faithful], axis=1)
-        found = []
-        for i in range(self.components):
-            moved = np.concatenate([(a.discrete[i] @ a.discrete).reshape(len(own), -1) for a in self.faithful], axis=1)
-            distance = np.abs(moved[:, None] - own).max(axis=2)
-            if distance.min(axis=1).max() > 1e-9:
-                raise ValueError(f"the representatives of {self}'s components are not closed under products")
-            found.append(distance.argmin(axis=1))
-        return np.array(found)
+        found = table(self.faithful)
+        if found is None:
+            raise ValueError(f"the representatives of {self}'s components are not closed under products")
+        return found
 
     def irrep(self, label: str | Irrep) -> Irrep:
         """The irrep with this label; ValueError names a bad label and shows the grammar."""
         if isinstance(label, Irrep):
             if label.group != self:
-                raise ValueError(f"irrep {label.label} belongs to {label.group}, not to {self}")
+                raise ValueError(f"irrep {label.label} belongs to {title(label.group, self)}, not to {self}")
             return label
         if not isinstance(label, str):
             raise ValueError(f"label of an irrep of {self} must be a string, got {label!r}")
@@ -235,8 +253,6 @@ class Group(ABC):
 
     def rep(self, blocks: str | Rep | Irrep | Sequence[tuple[int, str | Irrep]]) -> Rep:
         """A direct sum of irreps, from a string such as "8x0e + 4x1o" or from [(multiplicity, irrep), ...]."""
-        from eqlib.groups.rep import Rep
-
         return Rep.of(self, blocks)
 
     @cached_property
@@ -259,10 +275,8 @@ class Group(ABC):
         return form / (self.axis @ form @ self.axis)
 
     @cached_property
-    def embedding(self) -> Any:
-        """How this group sits in its ambient group (`eqlib.groups.Embedding`)."""
-        from eqlib.groups.subgroups import embed
-
+    def embedding(self) -> Embedding:
+        """How this group sits in its ambient group."""
         return embed(self, self.ambient)
 
     def tensor_product(self, a: str | Irrep, b: str | Irrep) -> dict[Irrep, int]:
@@ -277,11 +291,9 @@ class Group(ABC):
     def clebsch_gordan(self, a: str | Irrep, b: str | Irrep, c: str | Irrep) -> CG:
         """Basis of Hom(a (x) b, c); shape (K, a.dim, b.dim, c.dim) with sum C_k C_k' = delta_kk' c.dim.
 
-        K counts over R: multiplicity * endo(c). Where K > 1 the basis is canonical (see `intertwiners.canonical`).
+        K counts over R: multiplicity * endo(c). Where K > 1 the basis is canonical (see `null_spaces.canonical`).
         Raises ValueError if the solved tensor's residual is above 1e-10.
         """
-        from eqlib.groups.intertwiners import clebsch_gordan
-
         a, b, c = self.irrep(a), self.irrep(b), self.irrep(c)
         key = (a.label, b.label, c.label)
         if key not in self._products:
@@ -313,18 +325,7 @@ class Group(ABC):
 
         A rotation part is a product of two factors with wide normal coordinates, near to Haar's measure but not exactly it.
         """
-        rng = np.random.default_rng(seed)
-        boosts = self.noncompact_directions
-        component = rng.integers(self.components, size=n)
-        turns = [np.where(boosts, 0.0, rng.normal(scale=np.pi, size=(n, self.dim))) for _ in range(2)]
-        element = self.element(turns[0], component) * self.element(turns[1]) if self.dim else None
-        if element is None:
-            return self.element(turns[0], component)
-        if boosts.any():
-            direction = np.where(boosts, rng.normal(size=(n, self.dim)), 0.0)
-            rapidity = rng.uniform(0.0, scale, size=(n, 1))
-            element = element * self.element(rapidity * direction / np.linalg.norm(direction, axis=1, keepdims=True))
-        return element
+        return Element(self, tuple(random_factors(self.noncompact_directions, self.components, n, seed, scale)))
 
     def spread(self, n: int) -> Element:
         """About n elements (at least one of each component) spread over a compact group, as points to sample functions at.
@@ -338,10 +339,8 @@ class Group(ABC):
         if self.dim == 0:
             return self.element(np.zeros((self.components, 0)), np.arange(self.components))
         if self.dim == 1:
-            each = 4 * -(-n // (4 * self.components))
-            period = 2 * np.pi / np.abs(np.linalg.eigvals(self.faithful[-1].generators[0])).max()
-            angles = np.tile(np.arange(each) * period / each, self.components)
-            return self.element(angles[:, None], np.repeat(np.arange(self.components), each))
+            component, angles = circle(self.faithful[-1].generators[0], self.components, n)
+            return self.element(angles, component)
         return self.sample(max(n, self.components))
 
     def matrix(self, g: Element) -> Array:

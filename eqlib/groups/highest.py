@@ -14,8 +14,8 @@ import numpy as np
 import scipy.sparse
 
 from eqlib.groups.element import Array
-from eqlib.groups.intertwiners import canonical
 from eqlib.groups.modules import Module, Sparse, clean, module
+from eqlib.groups.null_spaces import canonical
 from eqlib.groups.weights import Integers, Weight
 
 Matrix: TypeAlias = Any  # a dense Array, or a scipy.sparse one
@@ -103,7 +103,7 @@ def mirror(v: Module) -> Sparse:
     return extend(v, Sparse(top), [Sparse(-f.T) for f in v.simple], v.reflections, lambda _, columns: columns)
 
 
-class Product:
+class ModuleProduct:
     """a (x) b over C: its action, and the eigenspaces of 2 sum f_alpha e_alpha weight by weight."""
 
     def __init__(self, a: Module, b: Module) -> None:
@@ -206,6 +206,6 @@ class Product:
 
 
 @lru_cache(maxsize=4)  # what one real product needs; a table over all pairs would fill the memory
-def product(type_: str, left: Weight, right: Weight) -> Product:
+def module_product(type_: str, left: Weight, right: Weight) -> ModuleProduct:
     """The product of two irreps; the last few are kept."""
-    return Product(module(type_, left), module(type_, right))
+    return ModuleProduct(module(type_, left), module(type_, right))

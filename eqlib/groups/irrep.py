@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
+from eqlib.groups.content import title
 from eqlib.groups.element import Array, Element, exponential
-
-if TYPE_CHECKING:
-    from eqlib.groups.group import Group
 
 DENSE = 1_000_000  # entries of all generators above which sparse ones are combined
 
@@ -22,16 +20,22 @@ class Irrep:
     Calling it with an Element gives the matrices (n, d, d).
     """
 
-    def __init__(self, group: Group, label: str) -> None:
+    def __init__(self, group: Any, label: str) -> None:
         self.group, self.label = group, label
 
     def __repr__(self) -> str:
         return f"{self.group}:{self.label}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Irrep) and (self.group, self.label) == (other.group, other.label)
+        return self is other or (
+            isinstance(other, Irrep) and self.label == other.label and bool(self.group == other.group)
+        )
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash((self.group, self.label))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -106,7 +110,7 @@ class Irrep:
     def __call__(self, g: Element) -> Array:
         """Matrices of the elements, (n, d, d)."""
         if g.group != self.group:
-            raise ValueError(f"an element of {g.group} was given to an irrep of {self.group}")
+            raise ValueError(f"an element of {title(g.group, self.group)} was given to an irrep of {self.group}")
         result = np.eye(self.dim)
         for component, theta in g.factors:
             factor = self.discrete[component]

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from eqlib.groups.element import Array, Element
-from eqlib.groups.group import Group, Irrep
-from eqlib.groups.intertwiners import span
+from eqlib.groups.group import Group
+from eqlib.groups.irrep import Irrep
+from eqlib.groups.null_spaces import span
 from eqlib.groups.planar import turn
 from eqlib.groups.spatial import spin_matrices, su2_clebsch_gordan
 

@@ -11,7 +11,8 @@ from itertools import count
 import numpy as np
 
 from eqlib.groups.element import Array, Element
-from eqlib.groups.group import Group, Irrep
+from eqlib.groups.group import Group
+from eqlib.groups.irrep import Irrep
 
 FLIP = np.diag([1.0, -1.0])
 

@@ -11,9 +11,11 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from eqlib.groups.closure import tidy
+from eqlib.groups.content import digest
 from eqlib.groups.element import Array, Element
-from eqlib.groups.group import Group, Irrep
-from eqlib.groups.intertwiners import canonical, span
+from eqlib.groups.group import Group
+from eqlib.groups.irrep import Irrep
+from eqlib.groups.null_spaces import canonical, span
 
 
 class Product(Group):
@@ -44,6 +46,14 @@ class Product(Group):
         self.name = f"Product({first}, {second})"
         self.dim = first.dim + second.dim
         self.components = first.components * second.components
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See `Group.fingerprint`; of both groups, where one of them has one."""
+        return digest(*texts) if any(texts := [g.fingerprint for g in self.factors]) else ""
+
+    def _holds_what(self, other: Product) -> bool:
+        return self.factors == other.factors
 
     # Labels ----------------------------------------------------------------------------------------------------------
 

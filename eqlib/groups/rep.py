@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import scipy.linalg
 
 from eqlib.groups.element import Array, Element
-from eqlib.groups.group import Group, Irrep
+from eqlib.groups.irrep import Irrep
 
 
 class Rep:
@@ -21,10 +22,10 @@ class Rep:
     """
 
     __slots__ = ("blocks", "group")
-    group: Group
+    group: Any
     blocks: tuple[tuple[int, Irrep], ...]
 
-    def __init__(self, group: Group, blocks: tuple[tuple[int, Irrep], ...]) -> None:
+    def __init__(self, group: Any, blocks: tuple[tuple[int, Irrep], ...]) -> None:
         object.__setattr__(self, "group", group)
         object.__setattr__(self, "blocks", blocks)
 
@@ -35,7 +36,7 @@ class Rep:
         return Rep, (self.group, self.blocks)
 
     @classmethod
-    def of(cls, group: Group, blocks: str | Rep | Irrep | Sequence[tuple[int, str | Irrep]]) -> Rep:
+    def of(cls, group: Any, blocks: str | Rep | Irrep | Sequence[tuple[int, str | Irrep]]) -> Rep:
         """See `Group.rep`. ValueError names the malformed part."""
         if isinstance(blocks, Rep):
             if blocks.group != group:
@@ -130,7 +131,7 @@ def fields(rep: Rep, channels: int) -> Rep:
     return Rep(rep.group, tuple((channels * rep.multiplicity(a), a) for a in irreps))
 
 
-def _term(group: Group, text: str, term: str) -> tuple[int, str]:
+def _term(group: Any, text: str, term: str) -> tuple[int, str]:
     """One "8x0e" or "0e" of a rep string."""
     match = re.fullmatch(r"(?:(\d+)\s*x\s*)?(\S.*)", term)
     if match is None:

@@ -7,9 +7,9 @@ from itertools import islice
 
 import numpy as np
 
+from eqlib.groups.embedding import Embedding
 from eqlib.groups.modules import compact_generators, module
 from eqlib.groups.simple import Simple
-from eqlib.groups.subgroups import Embedding
 
 
 def embed_roots(sub: Simple, group: Simple, images: Sequence[Sequence[int]]) -> Embedding:

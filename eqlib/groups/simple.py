@@ -17,11 +17,13 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from eqlib.groups.clebsch_gordan import Compressed, compressed
 from eqlib.groups.element import Array
-from eqlib.groups.group import Group, Irrep
-from eqlib.groups.highest import beside, mirror, product
-from eqlib.groups.intertwiners import Compressed, canonical, compressed
+from eqlib.groups.group import Group
+from eqlib.groups.highest import beside, mirror, module_product
+from eqlib.groups.irrep import Irrep
 from eqlib.groups.modules import Sparse, clean, compact_generators, module
+from eqlib.groups.null_spaces import canonical
 from eqlib.groups.weights import Weight, root_system, text
 
 Constituent: TypeAlias = tuple[Weight, Sparse]
@@ -164,7 +166,7 @@ class Simple(Group):
         found = []
         for left, p in lefts:
             for right, q in rights:
-                both = product(self.system.type, left, right)
+                both = module_product(self.system.type, left, right)
                 for t in both.intertwiners(target):
                     tau = both.change(p, q, t)
                     parts = [tau @ basis.conj()] if real else [beside([tau, -1j * tau])]

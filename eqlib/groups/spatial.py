@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from eqlib.groups.element import Array, Element
-from eqlib.groups.group import Group, Irrep
+from eqlib.groups.group import Group
+from eqlib.groups.irrep import Irrep
 from eqlib.groups.planar import check_orthogonal
 
 

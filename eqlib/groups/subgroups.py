@@ -1,56 +1,18 @@
-"""A group inside another: embedding, restriction and induction of reps, the regular rep of a finite group."""
+"""A group inside another: restriction and induction of reps, the regular rep of a finite group."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eqlib.groups.element import Array, Element
-from eqlib.groups.group import Group, Irrep
-from eqlib.groups.intertwiners import copies, intertwiners
+from eqlib.groups.element import Array
+from eqlib.groups.embedding import Embedding, embed
+from eqlib.groups.group import Group
+from eqlib.groups.irrep import Irrep
+from eqlib.groups.null_spaces import copies, intertwiners
 from eqlib.groups.rep import Rep
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """A homomorphism from a group H into a group G.
-
-    Attributes:
-        algebra: (H.dim, G.dim), the image of each generator of H in G's generators.
-        components: G's element for each component of H.
-    """
-
-    algebra: Array
-    components: Element
-
-    def matrices(self, a: Irrep, sub: Group) -> tuple[Array, Array]:
-        """H's generating generators and components, (n, d, d) each, in an irrep of G."""
-        chosen = self.components[list(sub.generating_components)]
-        return np.einsum("ha,aij->hij", self.algebra[list(sub.generating)], a.generators), a(chosen)
-
-
-def embed(sub: Group, group: Group) -> Embedding:
-    """How `sub` sits in `group` where both act on the same raw coordinates; ValueError where they do not."""
-    if sub.vector.dim != group.vector.dim:
-        raise ValueError(
-            f"{sub} acts on {sub.vector.dim} coordinates and {group} on {group.vector.dim}: give the embedding"
-        )
-    ours, theirs = (g.coordinates.T @ g.vector.generators() @ g.coordinates for g in (sub, group))
-    size = group.vector.dim**2
-    algebra = np.asarray(
-        np.linalg.lstsq(theirs.reshape(-1, size).T, ours.reshape(-1, size).T, rcond=None)[0].T, dtype=np.float64
-    )
-    if not np.allclose(np.einsum("ha,aij->hij", algebra, theirs), ours, atol=1e-10):
-        raise ValueError(f"{sub} is no subgroup of {group}: its generators are not in {group}'s Lie algebra")
-    algebra = np.where(np.abs(algebra) < 1e-12, 0.0, algebra)
-    index = np.arange(sub.components)
-    if sub.components == 1:
-        return Embedding(algebra.reshape(sub.dim, group.dim), group.identity())
-    components = group.from_matrix(sub.matrix(sub.element(np.zeros((sub.components, sub.dim)), index)))
-    return Embedding(algebra.reshape(sub.dim, group.dim), components)
 
 
 def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[Rep, Array]:

@@ -72,11 +72,6 @@ class RootSystem:
         return np.concatenate(layers)
 
     @cached_property
-    def heights(self) -> Integers:
-        """(P,) height of each positive root."""
-        return self.roots.sum(axis=1)
-
-    @cached_property
     def norms(self) -> Integers:
         """(P,) squared length of each positive root."""
         return self.pairing(self.root_weights, self.roots)
@@ -238,12 +233,6 @@ class RootSystem:
                 if larger not in seen:
                     seen.add(larger)
                     heappush(heap, (self.dimension(tuple(-x for x in larger)), larger))
-
-    @cached_property
-    def weyl_order(self) -> int:
-        """prod (m_i + 1) over the exponents, the partition dual to the number of roots of each height."""
-        counts = np.bincount(self.heights)[1:]
-        return prod(int((counts > i).sum()) + 1 for i in range(self.rank))
 
     def check(self, label: Iterable[int] | str) -> Weight:
         """A tuple of Dynkin labels from a tuple or a string such as "(1,0)"; ValueError where it is none."""

@@ -27,7 +27,9 @@ def shapes(model: nn.Module, dtype: bool = False) -> dict[str, str]:
     found = {k: f"{tuple(v.shape)} {v.dtype}" if dtype else str(tuple(v.shape)) for k, v in tensors.items()}
     for name, module in model.named_modules():
         reps = {k: v for k, v in vars(module).items() if isinstance(v, Rep)}
-        found |= {f"{name}.{k}": repr(v) for k, v in sorted(reps.items())}
+        found |= {
+            f"{name}.{k}": " ".join(filter(None, (repr(v), v.group.fingerprint))) for k, v in sorted(reps.items())
+        }
     return found
 
 

@@ -264,7 +264,7 @@ def test_residual_sees_a_broken_tensor():
     """The residual is computed, not assumed: one entry off by 1e-6 shows, in the dense and in the sparse computation."""
     from dataclasses import replace
 
-    from eqlib.groups.intertwiners import _residual
+    from eqlib.groups.clebsch_gordan import _residual
 
     for group, label in ((groups.G2(), "(1,0)"), (groups.E8(), E8)):
         a = group.irrep(label)
@@ -292,7 +292,7 @@ def test_what_is_large_is_let_go():
         assert group.clebsch_gordan(a, adjoint, adjoint).shape[0] == 1
     assert "_matrices" not in vars(adjoint)
     weight = group.system.check(E8)
-    assert not {"lower", "reflections"} & vars(highest.product("E8", weight, weight)).keys()
+    assert not {"lower", "reflections"} & vars(highest.module_product("E8", weight, weight)).keys()
 
 
 RESTRICTIONS = [
