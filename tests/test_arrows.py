@@ -33,9 +33,6 @@ MAY_IMPORT = {
     "train": BASE | SIDE | {*LAYERS, "models", "tasks"},
 }
 
-# Packages whose circle of files is being taken apart. Delete with the merge of branch `groups`.
-KNOWN_CIRCLES = {"groups"}
-
 
 def module(file: Path) -> str:
     """eqlib/nn/linear.py -> eqlib.nn.linear, eqlib/nn/__init__.py -> eqlib.nn."""
@@ -109,17 +106,7 @@ def test_imports_point_downwards():
 
 
 def test_no_circle_of_files():
-    edges = {
-        name: {other for other in others if not top(name) == top(other) in KNOWN_CIRCLES}
-        for name, others in graph().items()
-    }
-    assert circle(edges) == []
-
-
-def test_a_known_circle_is_still_there():
-    """Or the exception above has outlived its reason."""
-    for part in KNOWN_CIRCLES:
-        assert circle({name: others for name, others in graph().items() if top(name) == part})
+    assert circle(graph()) == []
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class TensorProduct(Constants):
                         self.constant(f"cg_{path}", cg.dense())
                     self._paths.append((i, j, target, shape, slice(start, start + size)))
                     start += size
-        self.rep_out = group.rep(kept) if weights is None else rep_out  # type: ignore[arg-type]
+        self.rep_out = group.rep(kept) if weights is None else rep_out
         self._pairs: list[tuple[int, int, list[int], list[int]]] = []
         self._join_paths(tensors)
         self.weight_numel = start

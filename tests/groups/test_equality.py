@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import checkpoint, groups, harmonics, kernels, neighbours, nn, radial, testing
-from eqlib.nn import grid_basis
+from eqlib import graphs, groups, harmonics, kernels, nn, testing, training
+from eqlib.kernels import grid_basis
 
 CELL = """
 import numpy as np
@@ -162,9 +162,9 @@ def test_harmonics_and_kernels_are_their_own(one, two):
         k, turned = (kernel(torch.tensor(v @ group.coordinates.T), weights).numpy() for v in (x, moved))
         d = rep(g)
         assert np.abs(d @ k - turned @ d).max() < 1e-12
-        layer = nn.PointConv(rep, rep, 2, radial.Logarithmic(3, 1.0, 3.0), mu=1.0).double()
+        layer = nn.PointConv(rep, rep, 2, kernels.Logarithmic(3, 1.0, 3.0), mu=1.0).double()
         edges, points = (
-            neighbours.complete([4]),
+            graphs.complete_graph([4]),
             [torch.tensor(v @ group.coordinates.T) for v in (x, x @ group.matrix(g)[1].T)],
         )
         features = torch.randn(4, rep.dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -186,10 +186,10 @@ def test_bases_of_grids_are_their_own():
 @pairs
 def test_weights_of_one_are_refused_by_the_other(one, two, tmp_path):
     layer, other = (nn.Linear(some(group), some(group)) for group in (one, two))
-    checkpoint.save_weights(layer, tmp_path / "one.pt")
-    checkpoint.load_weights(layer, tmp_path / "one.pt")
+    training.save_weights(layer, tmp_path / "one.pt")
+    training.load_weights(layer, tmp_path / "one.pt")
     with pytest.raises(ValueError, match=one.fingerprint):
-        checkpoint.load_weights(other, tmp_path / "one.pt")
+        training.load_weights(other, tmp_path / "one.pt")
 
 
 @pairs

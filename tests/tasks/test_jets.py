@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from eqlib.data.augment import boost_jets, random_boosts, random_turns
 
 from eqlib import data, groups, models, training
+from eqlib.data.augment import boost_jets, random_boosts, random_turns
 from eqlib.tasks import jets as task
 
 GROUP = groups.Lorentz()
@@ -39,7 +39,7 @@ def test_boosts_have_the_gamma_that_was_asked_for():
     assert np.abs(boosts[:, 0, 1:].mean(0)).max() < 0.9  # into many directions
     turns = GROUP.matrix(random_turns(50, 0))
     assert np.abs(turns[:, 0] - [1, 0, 0, 0]).max() < 1e-12
-    with pytest.raises(ValueError, match="gamma: got 0.5, expected at least 1"):
+    with pytest.raises(ValueError, match=r"gamma: got 0.5, expected at least 1"):
         random_boosts(3, 0.5, 0)
 
 
