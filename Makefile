@@ -62,7 +62,7 @@ links: .venv/test.stamp
 	$(PY) tools/links.py
 
 resolve: .venv/test.stamp
-	$(PY) tools/resolve.py --every-python --require-index --stamp .venv/resolved.stamp
+	$(PY) tools/resolve.py --require-index --stamp .venv/resolved.stamp
 
 binder: .venv/test.stamp
 	$(PY) tools/check_binder.py --install

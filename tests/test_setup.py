@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import io
 import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 import check_binder
@@ -53,39 +56,114 @@ def test_conda_and_binder_read_one_list_and_it_is_that_of_the_pins():
 
 
 def test_every_requirement_has_an_exact_pin_that_satisfies_it():
-    sections = resolve.sections()
-    assert list(sections) == ["course", "test", "docs", "generate"]
-    asked = resolve.eqlib_asks_for(PROJECT["optional-dependencies"])
-    for target in resolve.TARGETS:
-        pins = resolve.choose([*itertools.chain(*sections.values()), *resolve.torch_lines()], target)
-        problems = resolve.open_ends(asked, {}, pins, target)
-        assert [text for text in problems if not text.startswith(resolve.UNUSED)] == []
-        assert str(pins["torch"].specifier) == ("==2.13.0+cpu" if target.sys_platform == "linux" else "==2.13.0")
+    pinned = environment.sections()
+    assert list(pinned) == ["course", "test", "docs", "generate"]
+    torch = environment.requirement_lines(ROOT / "requirements-torch.txt")[1:]
+    pins = [Requirement(line) for line in itertools.chain(torch, *pinned.values())]
+    asked = map(Requirement, itertools.chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()))
+    for wanted, system in itertools.product(asked, ("linux", "win32", "darwin")):
+        here = {"sys_platform": system}
+        if wanted.marker is None or wanted.marker.evaluate(here):
+            (pin,) = (p for p in pins if p.name == wanted.name and (p.marker is None or p.marker.evaluate(here)))
+            (exact,) = pin.specifier
+            assert exact.operator == "==" and wanted.specifier.contains(exact.version, prereleases=True), (pin, wanted)
 
 
-def test_a_pin_that_is_missing_too_old_or_inexact_is_seen():
-    target = resolve.TARGETS[0]
-    pins = resolve.choose(["numpy==1.26.0", "idle==1.0"], target)
-    found = resolve.open_ends(["numpy>=2.0", "scipy>=1.14", "colorama; sys_platform == 'win32'"], {}, pins, target)
-    assert found == [
-        "eqlib asks for scipy>=1.14, which constraints.txt does not pin",
-        "eqlib asks for numpy>=2.0, the pin is 1.26.0",
-        "nothing asks for idle",
-    ]
-    with pytest.raises(ValueError, match=r"exact pin .* got 'numpy>=2'"):
-        resolve.version(Requirement("numpy>=2"))
+def wheel(folder: Path, name: str, *requires: str, tag: str = "py3-none-any") -> None:
+    """A wheel that is nothing but its metadata; name is such as numpy-2.4."""
+    head = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(*name.split("-"))
+    with zipfile.ZipFile(folder / f"{name}-{tag}.whl", "w") as file:
+        file.writestr(f"{name}.dist-info/METADATA", head + "".join(f"Requires-Dist: {line}\n" for line in requires))
+        file.writestr(f"{name}.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
 
 
-def test_markers_are_those_of_the_target_and_extras_are_followed():
-    linux, windows, _ = resolve.TARGETS
-    assert [set(resolve.choose(["pywinpty==1.0; os_name == 'nt'"], t)) for t in (linux, windows)] == [
-        set(),
-        {"pywinpty"},
-    ]
-    requires = {"numpy": ["scipy; extra == 'fast'"]}
-    pins = resolve.choose(["numpy==2.0"], linux)
-    assert resolve.open_ends(["numpy"], requires, pins, linux) == []
-    assert len(resolve.open_ends(["numpy[fast]"], requires, pins, linux)) == 1
+@pytest.fixture
+def configured(monkeypatch, tmp_path_factory):
+    """pip_options as they are with nothing set but what the test sets."""
+    for name in os.environ:
+        if name.startswith(("PIP_", "UV_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv"))  # where it remembers this Python
+    resolve.pip_options.cache_clear()
+    yield monkeypatch.setenv
+    resolve.pip_options.cache_clear()
+
+
+@pytest.fixture
+def index(tmp_path, configured):
+    """A folder of wheels, the only index there is: pip is told so, and resolve tells uv."""
+    wheel(tmp_path, "torch-2.13.0", "idle; sys_platform == 'linux'")
+    wheel(tmp_path, "numpy-1.26.0")
+    wheel(tmp_path, "numpy-2.4.0", "pywinpty; sys_platform == 'win32'", "scipy; extra == 'fast'")
+    wheel(tmp_path, "scipy-1.17.0")
+    wheel(tmp_path, "idle-1.0")
+    wheel(tmp_path, "pywinpty-3.0", tag="cp313-cp313-win_amd64")
+    with tarfile.open(tmp_path / "pywinpty-3.0.tar.gz", "w:gz") as source:  # as on the real index, and of no use
+        described = b"Metadata-Version: 2.2\nName: pywinpty\nVersion: 3.0\n"
+        entry = tarfile.TarInfo("pywinpty-3.0/PKG-INFO")
+        entry.size = len(described)
+        source.addfile(entry, io.BytesIO(described))
+    configured("PIP_INDEX_URL", tmp_path.as_uri())
+    configured("PIP_FIND_LINKS", str(tmp_path))
+    return tmp_path
+
+
+GOOD = "# --- course: a\nnumpy==2.4.0\npywinpty==3.0 ; sys_platform == 'win32'\n# --- test: b\nscipy==1.17.0\n# --- docs: c\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", "4 wheels, nothing missing"),
+        ("scipy==1.17.0", "", "scipy==1.17.0 is asked for and not pinned"),
+        ("numpy==2.4.0", "numpy==1.26.0", r"numpy>=2 and numpy==1.26.0"),
+        ("numpy==2.4.0", "numpy>=2.4", r"expected an exact pin such as numpy==2.4.6, got numpy>=2.4"),
+        ("numpy==2.4.0", "numpy==2.*", r"expected an exact pin such as numpy==2.4.6, got numpy==2.\*"),
+        ("# --- docs: c", "idle==1.0\n# --- docs: c", "nothing asks for idle==1.0"),
+        ("pywinpty==3.0 ; sys_platform == 'win32'", "", "pywinpty==3.0 is asked for and not pinned"),
+        ("'win32'", "'linux'", "pywinpty==3.0 is asked for and not pinned"),
+        ("pywinpty==3.0", "pywinpty==3.1", "there is no version of pywinpty.*==3.1"),
+        ("numpy[fast]", "numpy", "nothing asks for scipy==1.17.0"),
+        ('course = ["torch"]', 'course = ["torch", "scipy"]', "^scipy==1.17.0 is asked for and not pinned$"),
+    ],
+)
+def test_pins_that_are_not_closed_are_seen_for_another_system(index, old, new, found):
+    """Windows: every pin has its wheel there, what is asked for is pinned, and the course's pins stand alone."""
+    extras = 'course = ["torch"]\ntest = ["numpy[fast]"]\ndocs = []\nbench = []\n'
+    project = (
+        f'[project]\nname = "x"\nversion = "1"\ndependencies = ["numpy>=2"]\n[project.optional-dependencies]\n{extras}'
+    )
+    assert old in GOOD + project
+    (index / "constraints.txt").write_text(GOOD.replace(old, new), encoding="utf-8")
+    (index / "pyproject.toml").write_text(project.replace(old, new), encoding="utf-8")
+    (index / "requirements-torch.txt").write_text("--extra-index-url https://a.b\ntorch==2.13.0\n", encoding="utf-8")
+    state, text = resolve.resolve(("3.13", "windows"), index)
+    assert re.search(found, text), text
+    assert state == ("wrong" if old else "ok")
+
+
+def test_a_pin_without_a_wheel_for_the_system_is_seen(index):
+    assert resolve.ask(("3.13", "windows"), *requirement(index, "pywinpty==3.0")) == {"pywinpty==3.0"}
+    for target in (("3.12", "windows"), ("3.13", "macos"), ("3.13", "linux")):
+        with pytest.raises(LookupError, match=r"pywinpty==3\.0 has no"):
+            resolve.ask(target, *requirement(index, "pywinpty==3.0"))
+
+
+def requirement(folder: Path, line: str) -> tuple[str, str]:
+    (folder / "asked.txt").write_text(line, encoding="utf-8")
+    return str(folder / "asked.txt"), "--no-deps"
+
+
+def test_without_an_index_it_says_so_and_goes_on_unless_told_otherwise(tmp_path, configured, monkeypatch, capsys):
+    configured("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setattr(resolve, "SYSTEMS", {"windows": "Windows x86_64"})
+    stamp = tmp_path / "stamp"
+    for words, code in ([], 0), (["--require-index"], 1):
+        monkeypatch.setattr(sys, "argv", ["resolve.py", "--stamp", str(stamp), *words])
+        assert resolve.main() == code
+        assert ("the package index is out of reach, so this was not asked" in capsys.readouterr().out) is (code == 0)
+    assert not stamp.exists()
 
 
 def test_bounds_are_bounds_and_extras_are_there():
@@ -100,12 +178,12 @@ def test_bounds_are_bounds_and_extras_are_there():
 
 
 def test_torch_comes_alone_and_from_its_own_index():
-    assert resolve.requirement_lines(ROOT / "requirements-torch.txt") == [
+    assert environment.requirement_lines(ROOT / "requirements-torch.txt") == [
         "--extra-index-url https://download.pytorch.org/whl/cpu",
         'torch==2.13.0+cpu ; sys_platform == "linux"',
         'torch==2.13.0 ; sys_platform != "linux"',
     ]
-    assert "torch" not in {canonicalize_name(Requirement(line).name) for line in resolve.sections()["course"]}
+    assert "torch" not in {canonicalize_name(Requirement(line).name) for line in environment.sections()["course"]}
 
 
 # Binder ---------------------------------------------------------------------------------------------------------------

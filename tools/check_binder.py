@@ -15,8 +15,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from environment import PYTHON, pip_lines
-from resolve import ROOT
+from environment import PYTHON, ROOT, pip_lines
 
 # What a rendered Dockerfile must hold, and why. repo2docker writes '.' in a file's name as -2e and '-' as -2d.
 MUST_HOLD = {

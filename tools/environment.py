@@ -7,8 +7,10 @@ conda gives Python and pip and nothing else; pip installs the course's pins: one
 
 from __future__ import annotations
 
-from resolve import ROOT, requirement_lines, sections
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+SECTION = "# --- "
 # Binder's Python is the one on which the list is installed in CI.
 PYTHON = "3.11"
 HEADER = """\
@@ -21,6 +23,23 @@ dependencies:
   - pip
   - pip:
 """
+
+
+def requirement_lines(path: Path) -> list[str]:
+    """The lines of a requirements file that name something: no comments, no empty lines."""
+    lines = (line.split(" #")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def sections(root: Path = ROOT) -> dict[str, list[str]]:
+    """constraints.txt as {section: pins}; a section opens with `# --- name: what it is for`."""
+    out: dict[str, list[str]] = {}
+    for line in (root / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith(SECTION):
+            current = out.setdefault(line.removeprefix(SECTION).split(":")[0], [])
+        elif line.strip() and not line.startswith("#"):
+            current.append(line.strip())
+    return out
 
 
 def pip_lines() -> list[str]:
