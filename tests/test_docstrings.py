@@ -49,9 +49,8 @@ def has_example(value: object) -> bool:
         return True  # shown where it is raised
     members = list(public(value).values()) if isinstance(value, ModuleType) else []
     if isinstance(value, type):
-        members = [
-            getattr(member, "__func__", member) for member in vars(value).values()
-        ]  # of a class or static method
+        own = [getattr(member, "__func__", member) for member in vars(value).values()]  # of a class or static method
+        members = [each for each in own if inspect.isroutine(each) or isinstance(each, property)]  # int.__doc__ has one
     return any(">>> " in (each.__doc__ or "") for each in [value, *members])
 
 
