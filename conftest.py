@@ -8,13 +8,14 @@ kernel's processor time, so that a busy machine does not fail the tests.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 import refresh
+import warm
 from committed import ignored, look_alike, pictures, small
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
@@ -34,6 +35,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return file if file.endswith((".ipynb", "test_browser.py")) else nodeid
 
     return ByKernel(config, log)
+
+
+@pytest.fixture
+def warm_kernels() -> Iterator[None]:
+    """The kernels that a test starts have torch imported already (tools/warm.py)."""
+    with warm.kernels():
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

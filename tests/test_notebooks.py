@@ -7,6 +7,8 @@ what nbval does not see. Add a notebook's line to `BREAKS` when you add the note
 from __future__ import annotations
 
 import base64
+import copy
+import functools
 import io
 import shutil
 import subprocess
@@ -102,6 +104,7 @@ def test_committed_as_refresh_writes_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.usefixtures("warm_kernels")
 def test_notices_a_broken_library(path: Path) -> None:
     """With one thing broken in eqlib, the notebook raises or prints something else."""
     assert path.name in BREAKS, f"add to BREAKS what breaks {path.name}"
@@ -142,7 +145,8 @@ def caption(text: str = "a black square") -> NotebookNode:
     return new_output("display_data", data={"text/plain": text, "text/markdown": f"*{text}*"})
 
 
-def good_page() -> NotebookNode:
+@functools.cache
+def smallest_page() -> NotebookNode:
     """The smallest notebook with the right form."""
     code = [new_code_cell("import torch\ntorch.set_num_threads(1)\nprint(1)", outputs=[printed("1\n")])]
     code += [new_code_cell(f"x = {n}\nprint(x)", outputs=[printed(f"{n}\n")]) for n in range(11)]
@@ -159,6 +163,11 @@ def good_page() -> NotebookNode:
         new_markdown_cell("## Summary\n\nWhere to read on: elsewhere. Shut the kernel down."),
     ]
     return new_notebook(cells=[new_markdown_cell(HEAD), *cells[1:], *exercises, *end])
+
+
+def good_page() -> NotebookNode:
+    """A new copy of it."""
+    return copy.deepcopy(smallest_page())
 
 
 def code_cell(page: NotebookNode, number: int) -> NotebookNode:
@@ -323,6 +332,7 @@ def run_nbval(page: NotebookNode, folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_nbval_compares_pictures(tmp_path: Path) -> None:
     """A run whose picture differs from the committed one fails, though nbval itself ignores pictures."""
     page = new_notebook(cells=[new_code_cell(DRAW), new_code_cell(DRAW.replace("50", "51"))])

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import refresh
 import student
+import warm
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image, ImageDraw
@@ -72,11 +73,13 @@ def test_writes_text_pictures_and_nothing_else(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     before = path.read_bytes()
     assert before.endswith(b"}\n") and b"\r" not in before
-    assert refresh.refresh(path, check=True).differences == []
-    assert refresh.refresh(path).kept == 2
+    with warm.kernels():
+        assert refresh.refresh(path, check=True).differences == []
+        assert refresh.refresh(path).kept == 2
     assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_check_reports_and_writes_nothing(tmp_path: Path) -> None:
     path = write_page(tmp_path / "page.ipynb", "1 + 1", "print('x')")
     refresh.refresh(path)
@@ -96,6 +99,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_refuses_what_must_not_be_committed(tmp_path: Path) -> None:
     """Each reason is named with its cell, and the file stays as it was."""
     for number, (code, message) in enumerate(REFUSED.items()):
@@ -106,6 +110,7 @@ def test_refuses_what_must_not_be_committed(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("warm_kernels")
 @pytest.mark.parametrize(("limit", "message"), [("SECONDS", "s, more than"), ("MEGABYTES", "MB, more than")])
 def test_refuses_what_outgrows_its_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, message: str
@@ -142,6 +147,7 @@ def test_a_large_picture_is_made_small() -> None:
     assert len(base64.b64decode(committed.small(large))) <= committed.PICTURE_BYTES
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_first_difference(tmp_path: Path) -> None:
     """None where the library is whole; else the first cell that notices, and nothing after it is run."""
     path = write_page(
@@ -177,6 +183,7 @@ def test_students_get_hints_but_no_solutions(tmp_path: Path, monkeypatch: pytest
         student.without_solutions("<details><summary>Solution</summary>\n\nIt is hidden.")
 
 
+@pytest.mark.usefixtures("warm_kernels")
 @pytest.mark.parametrize("deaths", [refresh.STARTS - 1, refresh.STARTS])
 def test_a_kernel_whose_port_was_taken_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
