@@ -37,7 +37,7 @@ def report_of(arguments: list[str], tmp_path: Path) -> dict:
 
 CHEAP = {
     "digits": ["--images", "20", "--steps", "1"],
-    "jets": ["--number", "8", "--epochs", "1"],
+    "jets": ["--number", "40", "--epochs", "1"],
     "inertia": ["--bodies", "5", "--epochs", "1"],
     "shifted_digits": ["--images", "20", "--steps", "1"],
     "spins": ["--graphs", "20", "--steps", "1"],
@@ -51,7 +51,7 @@ def test_every_model_runs_and_says_what_repeats_it(
     """A report with what a log keeps, a table for people, and no checkpoint left behind."""
     module = train.module(task)
     learners = [m for m, about in module.MODELS.items() if about.make is not None]
-    for model in [*learners[:2], *(m for m in module.MODELS if m not in learners)]:
+    for model in [learners[-1], *(m for m in module.MODELS if m not in learners)]:
         few = CHEAP[task] if model in learners else CHEAP[task][:2]
         report = report_of([task, "--model", model, *few, "--seed", "3"], tmp_path)
         assert {"task": task, "model": model, "seed": 3}.items() <= report.items()
