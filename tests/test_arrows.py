@@ -4,6 +4,7 @@ Every `import` counts: at the top of a file, inside a function, and where only t
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,7 @@ def packages_on_the_way(name: str, other: str) -> set[str]:
     return {package for package in above if package != name and not name.startswith(package + ".")}
 
 
+@cache
 def graph() -> dict[str, set[str]]:
     edges = {module(f): imports(f.read_text("utf-8"), module(f), f.name == "__init__.py") for f in FILES}
     return {name: found.union(*(packages_on_the_way(name, o) for o in found)) for name, found in edges.items()}

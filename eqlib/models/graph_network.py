@@ -14,6 +14,7 @@ class GraphNetwork(torch.nn.Module):
 
     >>> import torch
     >>> from eqlib import models
+    >>> _ = torch.manual_seed(0)
     >>> net = models.GraphNetwork()
     >>> path, spins = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]]), torch.tensor([[1.0], [-1.0], [1.0]])
     >>> new = [2, 0, 1]  # other names for the nodes

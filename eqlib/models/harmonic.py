@@ -30,6 +30,7 @@ class HarmonicNet(torch.nn.Module):
 
     >>> import torch
     >>> from eqlib import groups, models
+    >>> _ = torch.manual_seed(0)
     >>> net = models.HarmonicNet(groups.SO2(), hidden=("2x0+2x1", "2x0+2x1")).eval()
     >>> digits = torch.rand(3, 1, 17, 17)
     >>> scores, turned = net(digits), net(torch.rot90(digits, 1, (-2, -1)))

@@ -46,6 +46,7 @@ class LorentzGroupNetwork(Constants):
 
     >>> import torch
     >>> from eqlib import groups, models
+    >>> _ = torch.manual_seed(0)
     >>> Lorentz = groups.Lorentz()
     >>> net = models.LorentzGroupNetwork(Lorentz, ["(1,1)"], channels=(2, 2), scalars=4, hidden=4).double().eval()
     >>> jet = torch.tensor([[[30.0, 3, 4, 29], [20.0, 0, 5, 19]]], dtype=torch.float64)  # (E, px, py, pz) in GeV

@@ -50,6 +50,7 @@ class PairMLP(torch.nn.Module):
 
     >>> import torch
     >>> from eqlib import graphs, models
+    >>> _ = torch.manual_seed(0)
     >>> net, positions = models.PairMLP(outputs=6, hidden=[16]), torch.rand(8, 3)
     >>> edges = graphs.complete_graph([5, 3])
     >>> y = net(torch.ones(8, 1), positions, edges)

@@ -37,6 +37,7 @@ class SteerableCNN(torch.nn.Module):
 
     >>> import torch
     >>> from eqlib import groups, models
+    >>> _ = torch.manual_seed(0)
     >>> net = models.SteerableCNN(groups.O2(), ["2x0e+2x1", "2x0e+2x1+2x2"], activation="gate", pool=(0,)).eval()
     >>> digits = torch.rand(3, 1, 17, 17)
     >>> torch.allclose(net(digits), net(digits.flip(-1)), atol=1e-4)  # mirror images have the same scores
@@ -105,6 +106,7 @@ class GroupCNN(SteerableCNN):
 
     >>> import torch
     >>> from eqlib import groups, models
+    >>> _ = torch.manual_seed(0)
     >>> p4 = models.GroupCNN(groups.Cyclic(4), channels=(2, 4)).eval()
     >>> digits = torch.rand(3, 1, 17, 17)
     >>> torch.allclose(p4(digits), p4(torch.rot90(digits, 1, (-2, -1))), atol=1e-4)

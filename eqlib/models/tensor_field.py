@@ -31,6 +31,7 @@ class TensorFieldNetwork(torch.nn.Module):
 
     >>> import torch
     >>> from eqlib import graphs, groups, kernels, models
+    >>> _ = torch.manual_seed(0)
     >>> O3 = groups.O3()
     >>> net = models.TensorFieldNetwork(O3.rep("0e"), O3.rep("1o"), ["4x0e+2x1o"], 1, lambda: kernels.Gaussians(4, 3.0))
     >>> net, positions, edges = net.double(), torch.rand(5, 3).double(), graphs.complete_graph([5])

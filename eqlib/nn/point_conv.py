@@ -39,6 +39,7 @@ class PointConv(Constants):
 
     >>> import torch
     >>> from eqlib import graphs, groups, kernels, nn
+    >>> _ = torch.manual_seed(0)
     >>> O3 = groups.O3()
     >>> conv = nn.PointConv(O3.rep("0e"), O3.rep("0e+1o"), degree=1, radial=kernels.Bessel(4, cutoff=2.0))
     >>> positions = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 5]])

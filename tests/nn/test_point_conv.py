@@ -283,11 +283,13 @@ def test_differences_are_taken_before_the_cast():
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
-@pytest.mark.parametrize(("index", "depthwise"), [(4, False), (5, True)], ids=["O3", "Lorentz-depthwise"])
-def test_compiles_and_exports(index, depthwise):
+@pytest.mark.parametrize(
+    ("rep", "depthwise"),
+    [(groups.O3().rep("2x0e+0o+2x1o"), False), (groups.Lorentz().rep("2x(0,0)+2x(1,1)+(2,0)"), True)],
+    ids=["O3", "Lorentz-depthwise"],
+)
+def test_compiles_and_exports(rep, depthwise):
     torch._dynamo.reset()
-    group, text, _ = CASES[index]
-    rep = group.rep(text)
     f = nn.PointConv(rep, rep, 1, kernels.RadialMLP(kernels.Gaussians(4, 3.0), 8, 3), mu=1.0, depthwise=depthwise)
     inputs = cloud(rep, dtype=torch.float32)
     compiled = torch.compile(copy.deepcopy(f), fullgraph=True, backend="aot_eager")
