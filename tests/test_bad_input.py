@@ -29,7 +29,10 @@ TABLE = {
     "k below n": (lambda: LORENTZ.irrep("(0,2)"), "k >= n"),
     "malformed rep string": (lambda: O3.rep("8x0e + + 1o"), "is malformed at ''"),
     "malformed term": (lambda: O3.rep("8*0e"), "O3 has no irrep '8*0e'"),
-    "negative multiplicity": (lambda: O3.rep([(-1, "0e")]), "multiplicity in a rep of O3 must not be negative, got -1"),
+    "negative multiplicity": (
+        lambda: O3.rep([(-1, "0e")]),
+        "multiplicity in a rep of O3: got -1, expected a whole number >= 0",
+    ),
     "irrep of another group": (lambda: O3.irrep(SO3.irrep("1")), "irrep 1 belongs to SO3, not to O3"),
     "reps of two groups added": (lambda: REP + IMAGE, "cannot add a rep of O2 to a rep of O3"),
     "reps of two groups in a layer": (
@@ -125,7 +128,7 @@ TABLE = {
         lambda: nn.FourierActivation(O2.rep("0e+1+2+3+4"), 4),
         "which do not tell functions of 9 components apart, expected 9 or more",
     ),
-    "negative channels": (lambda: groups.fields(REP, -1), "channels must not be negative, got -1"),
+    "negative channels": (lambda: groups.fields(REP, -1), "channels: got -1, expected a whole number >= 0"),
     "dropout of everything": (lambda: nn.Dropout(REP, 1.5), "p: got 1.5, expected a probability below 1"),
     "features of no subgroup": (lambda: nn.Restrict(SO3.rep("1"), O3), "not in SO3"),
     "activation that there is none of": (
@@ -150,8 +153,14 @@ TABLE = {
         "matrix of SO3 must be orthogonal: R^T R differs from 1 by 3",
     ),
     "improper": (lambda: SO3.from_matrix(-np.eye(3)), "matrix of SO3 must have determinant +1, got -1"),
-    "matrix of NaN": (lambda: SO3.from_matrix(np.full((3, 3), np.nan)), "matrix of SO3 must be finite"),
-    "matrix of another shape": (lambda: SO3.from_matrix(np.eye(2)), "shape (n, 3, 3) or (3, 3), got (2, 2)"),
+    "matrix of NaN": (
+        lambda: SO3.from_matrix(np.full((3, 3), np.nan)),
+        "matrices of SO3: got NaN or infinite numbers, expected finite ones",
+    ),
+    "matrix of another shape": (
+        lambda: SO3.from_matrix(np.eye(2)),
+        "matrices: got shape (2, 2), expected (n, 3, 3) or (3, 3) for SO3",
+    ),
     "turn that is not in C4": (
         lambda: groups.Cyclic(4).from_matrix(O2.matrix(O2.element([0.5]))),
         "no element of Cyclic(4)",
@@ -184,9 +193,9 @@ TABLE = {
     ),
     "coordinates of another length": (
         lambda: SO3.element([1.0, 2.0]),
-        "coordinates of an element of SO3 have shape (n, 3) or (3,), got (2,)",
+        "coordinates: got shape (2,), expected (n, 3) or (3,) for an element of SO3",
     ),
-    "component out of range": (lambda: O3.element(np.zeros(3), 2), "component of O3 must lie in 0..1"),
+    "component out of range": (lambda: O3.element(np.zeros(3), 2), "component: got 2, expected 0 ... 1 for O3"),
     "elements of two groups": (
         lambda: SO3.identity() * O3.identity(),
         "cannot multiply an element of SO3 by one of O3",
@@ -209,8 +218,8 @@ TABLE = {
     "rank zero": (lambda: groups.Simple("A0"), "unknown simple type 'A0'"),
     "type that is no string": (lambda: groups.Simple(8), "unknown simple type 8"),
     "Spin(4)": (lambda: groups.Spin(4), "Spin(4) is not simple: it is SU(2) x SU(2)"),
-    "SU(1)": (lambda: groups.SU(1), "SU(n) takes a whole number n >= 2, got 1"),
-    "Sp(5)": (lambda: groups.Sp(5), "Sp(n) takes an even n, got 5"),
+    "SU(1)": (lambda: groups.SU(1), "n of SU(n): got 1, expected a whole number >= 2"),
+    "Sp(5)": (lambda: groups.Sp(5), "n of Sp(n): got 5, expected an even one"),
     "too few Dynkin labels": (
         lambda: groups.G2().irrep("(1)"),
         "G2 has no irrep '(1)': labels are 2 Dynkin labels, whole numbers >= 0, such as (1,0)",
@@ -222,7 +231,7 @@ TABLE = {
     "negative label in a string": (lambda: groups.SU(3).irrep("(-1,2)"), "A2 has no irrep '(-1,2)'"),
     "invariants of a negative power": (
         lambda: groups.weights.invariants("A2", (1, 1), -1),
-        "power must be a whole number",
+        "power: got -1, expected a whole number >= 0",
     ),
     "coordinates of SU(3)": (lambda: groups.SU(3).vector, "A2 acts on no coordinates"),
     "module too large": (lambda: groups.E8().irrep("(1,0,0,0,0,0,0,1)").generators, "up to dimension 60000"),
@@ -240,7 +249,7 @@ TABLE = {
     ),
     "images of the wrong number": (
         lambda: groups.embed_roots(groups.SU(3), groups.G2(), [(0, 1)]),
-        "must be 2 roots of G2",
+        "images: got [(0, 1)], expected 2 roots of G2, 2 whole numbers each",
     ),
     "generators that do not close": (
         lambda: groups.from_generators(SO3.irrep("1").generators[:2]),
@@ -248,7 +257,7 @@ TABLE = {
     ),
     "generators that depend on each other": (
         lambda: groups.from_generators([TURN, 2 * TURN]),
-        "generators must be independent: 2 matrices span 1 dimensions",
+        "generators: got 2 matrices that span 1 dimensions, expected independent ones",
     ),
     "generators of no compact group": (
         lambda: groups.from_generators([[[0.0, 1], [0, 0]]]),
@@ -256,12 +265,15 @@ TABLE = {
     ),
     "generators that are not square": (
         lambda: groups.from_generators(np.zeros((2, 2, 3))),
-        "generators must have shape",
+        "generators: got shape (2, 2, 3), expected (n, d, d) with the same d >= 1 in both",
     ),
-    "an algebra of NaN": (lambda: groups.from_generators(np.full((1, 2, 2), np.nan)), "generators must be finite"),
+    "an algebra of NaN": (
+        lambda: groups.from_generators(np.full((1, 2, 2), np.nan)),
+        "generators: got NaN or infinite numbers, expected finite ones",
+    ),
     "components without the identity": (
         lambda: groups.from_generators([TURN], [np.diag([1.0, -1])]),
-        "discrete must begin with the identity",
+        "discrete: got another first matrix, expected the identity, then one matrix for each other component",
     ),
     "component that moves the algebra": (
         lambda: groups.from_generators([TURN], [np.eye(2), np.diag([1.0, 2])]),
@@ -275,23 +287,32 @@ TABLE = {
         lambda: groups.from_generators(groups.SU(3).rep("4x(2,2)").generators()),
         "dimension 108",
     ),
-    "no generators": (lambda: groups.Finite([]), "generators are empty: give at least one permutation or matrix"),
+    "no generators": (
+        lambda: groups.Finite([]),
+        "generators: got none, expected at least one permutation or matrix (the identity will do)",
+    ),
     "a generator that grows": (
         lambda: groups.Finite([[[0, -2], [2, 0]]]),
         "matrix 0 of the generators makes an infinite group",
     ),
-    "no limit": (lambda: groups.Finite([[1, 0]], limit=0), "limit must be an integer >= 1, got 0"),
+    "no limit": (lambda: groups.Finite([[1, 0]], limit=0), "limit: got 0, expected an integer >= 1"),
     "not a permutation": (
         lambda: groups.Finite([[1, 2, 0], [0, 0, 2]]),
-        "a permutation of 3 points holds each of 0 ... 2 once, got [0, 0, 2]",
+        "generators: got [0, 0, 2], expected a permutation of 3 points: each of 0 ... 2 once",
     ),
-    "a permutation counted from one": (lambda: groups.Finite([[1, 2, 3]]), "holds each of 0 ... 2 once, got [1, 2, 3]"),
+    "a permutation counted from one": (
+        lambda: groups.Finite([[1, 2, 3]]),
+        "generators: got [1, 2, 3], expected a permutation of 3 points: each of 0 ... 2 once",
+    ),
     "permutations of two lengths": (
         lambda: groups.Finite([[1, 0], [1, 2, 0]]),
-        "permutations of one length or square matrices of one size, got shapes (2,), (3,)",
+        "generators: got shapes (2,), (3,), expected permutations of one length or square matrices of one size",
     ),
     "a permutation and a matrix": (lambda: groups.Finite([[1, 0], np.eye(2)]), "got shapes (2,), (2, 2)"),
-    "matrices that are not square": (lambda: groups.Finite([np.ones((2, 3))]), "must be square and hold numbers"),
+    "matrices that are not square": (
+        lambda: groups.Finite([np.ones((2, 3))]),
+        "generators: got float64 (2, 3), expected square matrices of numbers",
+    ),
     "permutations that make too much": (
         lambda: groups.Finite([[1, 2, 3, 4, 5, 6, 0], [1, 0, 2, 3, 4, 5, 6]]),
         "generators make more than limit=2000 elements: raise the limit if the group is meant to be larger",
@@ -322,7 +343,7 @@ TABLE = {
     ),
     "generators of NaN": (
         lambda: groups.Finite([np.full((2, 2), np.nan)]),
-        "matrix 0 of the generators must be finite",
+        "generators: got NaN or infinite numbers in matrix 0, expected finite ones",
     ),
     "label of a finite group": (
         lambda: groups.Symmetric(3).irrep("3a"),
@@ -333,16 +354,19 @@ TABLE = {
         "Symmetric(3) has no harmonics of its own",
     ),
     "coordinates of permutations": (lambda: groups.Symmetric(3).vector, "Symmetric(3) acts on no coordinates"),
-    "S_7": (lambda: groups.Symmetric(7), "Symmetric(n) takes an integer n from 1 to 6, got 7"),
+    "S_7": (lambda: groups.Symmetric(7), "n of Symmetric(n): got 7, expected an integer from 1 to 6"),
     "a permutation that is not in the group": (
         lambda: groups.Finite([[1, 2, 0]], name="C3").find([1, 0, 2]),
-        "[1, 0, 2] is no element of C3",
+        "elements: got [1, 0, 2], expected elements of C3",
     ),
     "a permutation of another length": (
         lambda: groups.Symmetric(3).find([1, 0]),
-        "elements of Symmetric(3) have shape (3,), got (2,)",
+        "elements: got shape (2,), expected (3,) for Symmetric(3)",
     ),
-    "a product of no groups": (lambda: groups.Product(O3, 3), "Product(G, H) takes two groups, got O3 and 3"),
+    "a product of no groups": (
+        lambda: groups.Product(O3, 3),
+        "factors of Product(G, H): got O3 and 3, expected two groups",
+    ),
     "label of a product": (
         lambda: groups.Product(O3, O2).irrep("1o*1"),
         "labels are (a)*(b) for a of O3 and b of O2, such as (0e)*(0e)",
@@ -354,7 +378,7 @@ TABLE = {
     ),
     "an element lifted from another factor": (
         lambda: groups.Product(O3, O2).lift(1, O3.identity()),
-        "lift(1, g) takes an element of O2, got one of O3",
+        "g of lift(1, g): got an element of O3, expected one of O2",
     ),
     "induction of infinite index": (
         lambda: groups.induce(groups.Octahedral().rep("1a"), O3),
@@ -374,13 +398,13 @@ TABLE = {
     ),
     "multiplicity in a group that is not compact": (
         lambda: groups.induced_multiplicity(LORENTZ.rep("(1,1)"), groups.Lorentz(parity=True).irrep("(1,1)")),
-        "rep must be of a compact group, got Lorentz",
+        "rep: got one of Lorentz, expected one of a compact group: induction has no multiplicities otherwise",
     ),
     "multiplicity of a label": (
         lambda: groups.induced_multiplicity(SO3.rep("1"), "1o"),
-        "irrep must be an Irrep of the larger group, such as G.irrep(label), got '1o'",
+        "irrep: got '1o', expected an Irrep of the larger group, such as G.irrep(label)",
     ),
-    "C_0": (lambda: groups.Cyclic(0), "Cyclic(n) takes an integer n >= 1, got 0"),
+    "C_0": (lambda: groups.Cyclic(0), "n of Cyclic(n): got 0, expected an integer >= 1"),
     "odd irreps from vectors": (
         lambda: harmonics.path(groups.SL2C().irrep("(1,0)")),
         "irrep: got (1,0), expected one that a product of vectors of SL2C holds",

@@ -32,6 +32,13 @@ class CG:
         indices: (nnz, 4) positions of the entries that are not exactly zero.
         values: (nnz,) float64.
         residual: largest violation of equivariance, relative to the generators.
+
+    >>> from eqlib import groups
+    >>> cg = groups.SO3().clebsch_gordan("1", "1", "0")  # the inner product over sqrt(3)
+    >>> cg.shape, cg.indices.tolist(), np.round(cg.values, 6).tolist()
+    ((1, 3, 3, 1), [[0, 0, 0, 0], [0, 1, 1, 0], [0, 2, 2, 0]], [0.57735, 0.57735, 0.57735])
+    >>> groups.SO2().clebsch_gordan("1", "1", "2").shape  # two maps, for 2 is of complex type
+    (2, 2, 2, 2)
     """
 
     shape: tuple[int, int, int, int]

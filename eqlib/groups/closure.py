@@ -45,14 +45,14 @@ def close(generators: Sequence[Any] | NDArray[Any], limit: int) -> Closure:
     Raises ValueError for generators that are neither, and where they make more than `limit` elements or do not close.
     """
     if not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit must be an integer >= 1, got {limit!r}")
+        raise ValueError(f"limit: got {limit!r}, expected an integer >= 1")
     found = [np.asarray(g) for g in generators]
     if not found:
-        raise ValueError("generators are empty: give at least one permutation or matrix (the identity will do)")
+        raise ValueError("generators: got none, expected at least one permutation or matrix (the identity will do)")
     if len({g.shape for g in found}) > 1 or found[0].ndim not in (1, 2) or found[0].size == 0:
         raise ValueError(
-            "generators must be permutations of one length or square matrices of one size, "
-            f"got shapes {', '.join(str(g.shape) for g in found)}"
+            f"generators: got shapes {', '.join(str(g.shape) for g in found)}, "
+            "expected permutations of one length or square matrices of one size"
         )
     if found[0].ndim == 1:
         return _search(_permutations(found), lambda x, s: x[s], _exactly(), limit)
@@ -63,19 +63,21 @@ def _permutations(found: list[NDArray[Any]]) -> list[NDArray[Any]]:
     size = len(found[0])
     for g in found:
         if g.dtype.kind not in "iu" or sorted(g.tolist()) != list(range(size)):
-            raise ValueError(f"a permutation of {size} points holds each of 0 ... {size - 1} once, got {g.tolist()}")
+            raise ValueError(
+                f"generators: got {g.tolist()}, expected a permutation of {size} points: each of 0 ... {size - 1} once"
+            )
     return [g.astype(np.int64) for g in found]
 
 
 def _matrices(found: list[NDArray[Any]]) -> list[NDArray[Any]]:
     shape = found[0].shape
     if shape[0] != shape[1] or any(g.dtype.kind not in "iufc" for g in found):
-        raise ValueError(f"matrices of generators must be square and hold numbers, got {found[0].dtype} {shape}")
+        raise ValueError(f"generators: got {found[0].dtype} {shape}, expected square matrices of numbers")
     dtype = np.complex128 if any(g.dtype.kind == "c" for g in found) else np.float64
     found = [g.astype(dtype) for g in found]
     for i, g in enumerate(found):
         if not np.isfinite(g).all():
-            raise ValueError(f"matrix {i} of the generators must be finite")
+            raise ValueError(f"generators: got NaN or infinite numbers in matrix {i}, expected finite ones")
         sizes = np.abs(np.linalg.eigvals(g))
         if sizes.min() < 1e-9:
             raise ValueError(f"matrix {i} of the generators is not invertible: it has eigenvalue {sizes.min():.2g}")

@@ -14,7 +14,18 @@ Array = NDArray[np.float64]
 
 
 class Element:
-    """n group elements, each a product of factors h * exp(theta . X): `factors` is ((component (n,), theta (n, dim)), ...)."""
+    """n group elements, each a product of factors h * exp(theta . X): `factors` is ((component (n,), theta (n, dim)), ...).
+
+    >>> from eqlib import groups
+    >>> group = groups.SO3()
+    >>> g = group.element([[0, 0, 0.3], [0, 0, 0.4]])  # two turns about z, in radians
+    >>> g
+    2 element(s) of SO3, 1 factor(s)
+    >>> np.allclose(group.matrix(g[0] * g[1]), group.matrix(group.element([0, 0, 0.7])))
+    True
+    >>> np.allclose(group.matrix(g * g.inverse()), np.eye(3))
+    True
+    """
 
     def __init__(self, group: Any, factors: tuple[tuple[NDArray[np.int64], Array], ...]) -> None:
         self.group, self.factors = group, factors

@@ -45,6 +45,14 @@ class Finite(Group):
         elements: (components, n) permutations or (components, v, v) matrices.
 
     Raises ValueError for generators that are no permutations or matrices, that do not close or make more than `limit` elements.
+
+    >>> from eqlib import groups
+    >>> group = groups.Finite([[1, 2, 0, 3], [1, 0, 3, 2]], name="A4")  # even permutations of four points
+    >>> group.components, [(a.label, a.dim, a.endo) for a in group.irreps()]
+    (12, [('1a', 1, 1), ('2a', 2, 2), ('3a', 3, 1)])
+    >>> mirror = groups.Finite([[[0, 1], [1, 0]]], name="the mirror x = y")
+    >>> mirror.vector, mirror.ambient
+    (the mirror x = y: 1x1a+1x1b, O2)
     """
 
     dim = 0
@@ -67,18 +75,25 @@ class Finite(Group):
         return ""
 
     def find(self, elements: ArrayLike) -> Element:
-        """The elements given by permutations (n, k) or matrices (n, v, v), or by one of them. ValueError for others."""
+        """The elements given by permutations (n, k) or matrices (n, v, v), or by one of them. ValueError for others.
+
+        >>> from eqlib import groups
+        >>> group = groups.Symmetric(3)
+        >>> swap, cycle = group.find([1, 0, 2]), group.find([1, 2, 0])
+        >>> np.round(group.irrep("1b")(swap * cycle))  # the sign
+        array([[[-1.]]])
+        """
         given = np.asarray(elements)
         if given.ndim == self.elements.ndim - 1:
             given = given[None]
         if given.shape[1:] != self.elements.shape[1:]:
-            raise ValueError(f"elements of {self} have shape {self.elements.shape[1:]}, got {given.shape[1:]}")
+            raise ValueError(f"elements: got shape {given.shape[1:]}, expected {self.elements.shape[1:]} for {self}")
         index = []
         for x in given:
             distance = np.abs(self.elements - x).reshape(self.components, -1).max(axis=1)
             index.append(int(distance.argmin()))
             if distance[index[-1]] > 1e-6:
-                raise ValueError(f"{x.tolist()} is no element of {self}")
+                raise ValueError(f"elements: got {x.tolist()}, expected elements of {self}")
         return self.element(np.zeros((len(index), 0)), index)
 
     @cached_property
@@ -96,7 +111,12 @@ class Finite(Group):
 
     @cached_property
     def classes(self) -> list[Index]:
-        """Conjugacy classes, each an ascending array of components, ordered by their first element."""
+        """Conjugacy classes, each an ascending array of components, ordered by their first element.
+
+        >>> from eqlib import groups
+        >>> [c.tolist() for c in groups.Symmetric(3).classes]  # the identity, three exchanges, two cycles
+        [[0], [1, 2, 5], [3, 4]]
+        """
         return conjugacy_classes(self.table)
 
     @cached_property
@@ -104,6 +124,12 @@ class Finite(Group):
         """(n, n) characters over C of the n complex irreps on the n `classes`.
 
         Rows follow the labels; a real irrep of complex type gives two, conjugate to one another.
+
+        >>> from eqlib import groups
+        >>> np.round(groups.Symmetric(3).character_table.real) + 0.0
+        array([[ 1.,  1.,  1.],
+               [ 1., -1.,  1.],
+               [ 2.,  0., -1.]])
         """
         rows: list[NDArray[Any]] = []
         first = [c[0] for c in self.classes]
@@ -224,17 +250,25 @@ def _of_generators(group: Finite, matrices: Array) -> tuple[Array, Array]:
 
 
 class Symmetric(Finite):
-    """S_n, all permutations of n points, 1 <= n <= 6, by exchanges of neighbours; irreps in Young's orthogonal form."""
+    """S_n, all permutations of n points, 1 <= n <= 6, by exchanges of neighbours; irreps in Young's orthogonal form.
+
+    >>> [(a.label, a.dim) for a in Symmetric(4).irreps()]
+    [('1a', 1), ('1b', 1), ('2a', 2), ('3a', 3), ('3b', 3)]
+    """
 
     def __init__(self, n: int) -> None:
         if not isinstance(n, int) or not 1 <= n <= 6:
-            raise ValueError(f"Symmetric(n) takes an integer n from 1 to 6, got {n!r}")
+            raise ValueError(f"n of Symmetric(n): got {n!r}, expected an integer from 1 to 6")
         swaps = [[*range(i), i + 1, i, *range(i + 2, n)] for i in range(n - 1)]
         super().__init__(swaps or [[0]], name=f"Symmetric({n})")
 
 
 class Octahedral(Finite):
-    """The 24 rotations of the cube with faces along x, y, z; with inversion its 48 symmetries, O_h."""
+    """The 24 rotations of the cube with faces along x, y, z; with inversion its 48 symmetries, O_h.
+
+    >>> Octahedral().components, Octahedral(inversion=True).components, Octahedral().vector
+    (24, 48, Octahedral: 1x3a)
+    """
 
     def __init__(self, inversion: bool = False) -> None:
         quarter_x = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
@@ -246,7 +280,11 @@ class Octahedral(Finite):
 
 
 class Icosahedral(Finite):
-    """The 60 rotations of the icosahedron with corners (0, +-1, +-phi) and cyclic; with inversion its 120 symmetries, I_h."""
+    """The 60 rotations of the icosahedron with corners (0, +-1, +-phi) and cyclic; with inversion its 120 symmetries, I_h.
+
+    >>> Icosahedral().tensor_product("3a", "3a")
+    {Icosahedral:1a: 1, Icosahedral:3a: 1, Icosahedral:5a: 1}
+    """
 
     def __init__(self, inversion: bool = False) -> None:
         phi = (1 + np.sqrt(5)) / 2

@@ -36,6 +36,14 @@ def from_generators(
     Returns (rep, Q) with D(g) = Q rep(g) Q^-1; Q is orthogonal where D is. `rep.group` knows the irreps found here, and those in
     products of them as they are asked for; labels are dimension and letter, "1a" the trivial one. ValueError where the
     matrices do not close, depend on each other, or do not split into irreps.
+
+    >>> from eqlib import groups
+    >>> given = groups.SO3().rep("1 + 2").generators()  # as if these 8 x 8 matrices came from elsewhere
+    >>> rep, q = from_generators(given, name="mine")
+    >>> rep, np.allclose(q @ rep.generators() @ q.T, given)
+    (mine: 1x3a+1x5a, True)
+    >>> rep.group.tensor_product("3a", "3a")
+    {mine:1a: 1, mine:3a: 1, mine:5a: 1}
     """
     x, h = _checked(generators, discrete)
     if len(x) == 0:
@@ -173,18 +181,20 @@ def _checked(generators: ArrayLike, discrete: ArrayLike | None) -> Matrices:
     h = h if h.size else np.eye(d)[None]
     for what, array in (("generators", x), ("discrete", h)):
         if array.ndim != 3 or array.shape[1:] != (d, d) or d == 0:
-            raise ValueError(f"{what} must have shape (n, d, d), the same d >= 1 in both, got {array.shape}")
+            raise ValueError(f"{what}: got shape {array.shape}, expected (n, d, d) with the same d >= 1 in both")
         if not np.isfinite(array).all():
-            raise ValueError(f"{what} must be finite")
+            raise ValueError(f"{what}: got NaN or infinite numbers, expected finite ones")
     if len(x) == 0:
         return x, h
     flat = x.reshape(len(x), -1)
     if np.linalg.matrix_rank(flat) < len(x):
         raise ValueError(
-            f"generators must be independent: {len(x)} matrices span {np.linalg.matrix_rank(flat)} dimensions"
+            f"generators: got {len(x)} matrices that span {np.linalg.matrix_rank(flat)} dimensions, expected independent ones"
         )
     if np.abs(h[0] - np.eye(d)).max() > 1e-10:
-        raise ValueError("discrete must begin with the identity: one matrix for each component")
+        raise ValueError(
+            "discrete: got another first matrix, expected the identity, then one matrix for each other component"
+        )
     inverse = np.linalg.pinv(flat)
     for a, b in np.ndindex(len(x), len(x)):
         bracket = x[a] @ x[b] - x[b] @ x[a]

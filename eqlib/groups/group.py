@@ -7,29 +7,26 @@ with `vector_rep` (and `element_of`) it also acts on coordinates and gets harmon
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from eqlib.groups.clebsch_gordan import CG, Compressed, clebsch_gordan
 from eqlib.groups.components import inverses, separating, table
-from eqlib.groups.content import content, digest, ours, title, written
 from eqlib.groups.element import Array, Element
 from eqlib.groups.embedding import Embedding, embed
 from eqlib.groups.irrep import Irrep
-from eqlib.groups.null_spaces import endomorphisms
 from eqlib.groups.rep import Rep
+from eqlib.groups.representations import Representations
 from eqlib.groups.sampling import circle, random_factors
 
 
-class Group(ABC):
+class Group(Representations):
     """A Lie or finite group, given by its Lie algebra and one element for each connected component.
+
+    Two groups are equal when their class is written alike and they have one name and one content (see `fingerprint`): O3() made
+    twice, a pickle and what it was made of, a cell run twice as it stands; not two groups that only share a name.
 
     Attributes:
         name: what is printed.
@@ -37,28 +34,32 @@ class Group(ABC):
         components: number of connected components (for a finite group: its order); component 0 holds the identity.
         axis: reference point of an ambient group, in components of `vector`; harmonics are normalised there.
         fixes_signs: whether `clebsch_gordan_span` already carries the sign of a convention where K = 1.
+
+    >>> from eqlib import groups
+    >>> class Parity(groups.Group):
+    ...     '''1 and x -> -x.'''
+    ...
+    ...     name, dim, components = "Parity", 0, 2
+    ...
+    ...     def labels(self):
+    ...         return iter(["even", "odd"])
+    ...
+    ...     def parse(self, label):
+    ...         if label not in self.labels():
+    ...             raise self.bad_label(label, "even and odd")
+    ...         return label
+    ...
+    ...     def matrices(self, label):
+    ...         return np.zeros((0, 1, 1)), np.reshape([1, 1 if label == "even" else -1], (2, 1, 1))
+    >>> Parity().tensor_product("odd", "odd")
+    {Parity:even: 1}
+    >>> Parity().clebsch_gordan("odd", "odd", "even").dense().shape
+    (1, 1, 1, 1)
     """
 
-    name: str
-    dim: int
-    components: int = 1
     axis: Array | None = None
-    fixes_signs: bool = False
-    _searching = False
 
-    # What a group supplies -------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def parse(self, label: str) -> str:
-        """The canonical form of `label`; ValueError (see `bad_label`) if there is no such irrep."""
-
-    @abstractmethod
-    def labels(self) -> Iterator[str]:
-        """Labels of all real irreps, ascending dimension, trivial first; endless for an infinite group."""
-
-    @abstractmethod
-    def matrices(self, label: str) -> tuple[Array, Array]:
-        """Generators (dim, d, d) and one matrix for each component (components, d, d), identity first."""
+    # What a group may supply besides its irreps -----------------------------------------------------------------------
 
     def vector_rep(self) -> str:
         """The rep string of coordinates. ValueError for a group that acts on no coordinates."""
@@ -77,122 +78,188 @@ class Group(ABC):
 
     @property
     def ambient(self) -> Group:
-        """The group whose harmonics are used; its own where C(J-1, 1 -> J) is unique."""
+        """The group whose harmonics are used; its own where C(J-1, 1 -> J) is unique.
+
+        >>> from eqlib import groups
+        >>> groups.Cyclic(4).ambient, groups.Octahedral().ambient, groups.O3().ambient
+        (O2, O3, O3)
+        """
         return self
 
     def harmonic(self, degree: int) -> str:
-        """Label of the harmonic of this degree: the top irrep in the degree-th symmetric power of the vector."""
+        """Label of the harmonic of this degree: the top irrep in the degree-th symmetric power of the vector.
+
+        Spherical harmonics for SO3 and O3, circular ones for O2.
+
+        >>> from eqlib import groups
+        >>> groups.O3().harmonic(2), groups.Lorentz().harmonic(2)  # spherical harmonics of l = 2, and those of space-time
+        ('2e', '(2,2)')
+        """
         raise ValueError(f"{self.name} has no harmonics of its own")
-
-    # What may be supplied for speed; the defaults are derived --------------------------------------------------------
-
-    def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array | Compressed | None:
-        """A spanning set of Hom(a (x) b, c), (N, a.dim, b.dim, c.dim), or (flat positions, (N, values there)); None: solve."""
-        return None
-
-    def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
-        """{label: multiplicity over R} of a (x) b. Default: a finite group's, by characters."""
-        if self.dim:
-            raise ValueError(f"{self.name} supplies no tensor product rule")
-        product = np.trace(a.discrete, axis1=1, axis2=2) * np.trace(b.discrete, axis1=1, axis2=2)
-        found = {}
-        for c in self.irreps():
-            mean = np.mean(product * np.trace(c.discrete, axis1=1, axis2=2))
-            if count := round(mean / c.endo):
-                found[c.label] = count
-        return found
-
-    def endomorphism_basis(self, a: Irrep) -> Array:
-        """Basis of End(a), (endo, d, d): the identity, then complex structures (squares -1). Default: solved."""
-        return endomorphisms(*a.constraints)
 
     def coordinate_map(self) -> Array:
         """Orthogonal Q with: irrep components = Q x."""
         return np.eye(self.vector.dim)
 
-    def dimension_of(self, label: str) -> int:
-        """Real dimension of an irrep, for those whose matrices would take long."""
-        return self.irrep(label)._matrices[1].shape[-1]
-
-    def endo_of(self, label: str) -> int:
-        """Real dimension of an irrep's commuting algebra."""
-        return len(self.irrep(label).endomorphisms)
-
-    def sparse(self, label: str, which: Sequence[int] | None = None) -> list[scipy.sparse.csr_array]:
-        """The generators of an irrep as sparse arrays, all or these."""
-        generators = self.irrep(label).generators
-        return [scipy.sparse.csr_array(x) for x in (generators if which is None else generators[list(which)])]
-
-    @property
-    def generating(self) -> Sequence[int]:
-        """Generators whose brackets give all others: what commutes with these commutes with the algebra."""
-        return range(self.dim)
-
-    # Derived ---------------------------------------------------------------------------------------------------------
-
-    def __init__(self) -> None:
-        self._irreps: dict[str, Irrep] = {}
-        self._products: dict[tuple[str, ...], Any] = {}
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if not isinstance(other, Group) or self.name != other.name:
-            return False
-        return (type(self) is type(other) or self._written == other._written) and self._holds_what(other)
-
-    def __hash__(self) -> int:
-        return self._hash
+    # Coordinates ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _hash(self) -> int:
-        # Content is left to __eq__: a group is a key while it finds out what it holds.
-        return hash((type(self).__qualname__, self.name))
+    def vector(self) -> Rep:
+        """The rep of coordinates: x, r and positions are given in its components.
 
-    @cached_property
-    def _written(self) -> tuple[Any, ...]:
-        return written(type(self))
-
-    def _holds_what(self, other: Any) -> bool:
-        """Whether a group of the same name and class holds the same; not yet, while one of them finds that out."""
-        return not self._searching and not other._searching and self.fingerprint == other.fingerprint
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A text that changes with what the group holds; "" where the class and the name say it all.
-
-        It is the same in every process and on every machine, so a file of weights can name the group that they belong to.
+        >>> from eqlib import groups
+        >>> groups.O3().vector, groups.Lorentz().vector, groups.Cyclic(2).vector
+        (O3: 1x1o, Lorentz: 1x(1,1), Cyclic(2): 2x1)
         """
-        if ours(type(self)):
-            return ""
-        self._searching = True
-        try:
-            return digest(*content(self))
-        finally:
-            self._searching = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Caches stay behind: they point back to the group and are found again."""
-        derived = {
-            name for kind in type(self).__mro__ for name, x in vars(kind).items() if isinstance(x, cached_property)
-        }
-        kept = {k: v for k, v in self.__dict__.items() if k not in derived}
-        return {**kept, "_irreps": {}, "_products": {}}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Group:
-        return self  # immutable but for its caches
+        return self.rep(self.vector_rep())
 
     @cached_property
-    def trivial(self) -> Irrep:
-        """The one-dimensional irrep on which every element is 1."""
-        return next(self.irreps())
+    def coordinates(self) -> Array:
+        """Orthogonal Q (v, v) with: components of `vector` = Q x for raw coordinates x.
+
+        >>> from eqlib import groups
+        >>> momentum = np.array([5.0, 0.0, 0.0, 3.0])  # E, px, py, pz in GeV
+        >>> np.round(groups.Lorentz().coordinates @ momentum * np.sqrt(2), 9)  # E + pz, E - pz, ...
+        array([8., 2., 0., 0.])
+        """
+        return self.coordinate_map()
+
+    @cached_property
+    def metric(self) -> Array:
+        """The invariant form of the ambient group's vector, (v, v), scaled so that axis.axis = 1.
+
+        >>> from eqlib import groups
+        >>> group = groups.Lorentz()
+        >>> x = group.coordinates @ [5.0, 0.0, 0.0, 3.0]
+        >>> float(np.round(x @ group.metric @ x, 9))  # the square of the mass
+        16.0
+        """
+        if self.axis is None:
+            return self.ambient.metric if self.ambient != self else np.eye(self.vector.dim)
+        vector = self.vector.blocks[0][1]
+        form = self.clebsch_gordan(vector, vector, self.trivial).dense()[0, :, :, 0]
+        return form / (self.axis @ form @ self.axis)
+
+    @cached_property
+    def embedding(self) -> Embedding:
+        """How this group sits in its ambient group.
+
+        >>> from eqlib import groups
+        >>> groups.SO2().embedding.algebra
+        array([[1.]])
+        """
+        return embed(self, self.ambient)
+
+    def matrix(self, g: Element) -> Array:
+        """How g acts on raw coordinates, (n, v, v): R, or Lambda on (E, px, py, pz).
+
+        >>> from eqlib import groups
+        >>> group = groups.O3()
+        >>> np.round(group.matrix(group.element([0, 0, np.pi / 2]))[0]) + 0.0  # a quarter turn about z
+        array([[ 0., -1.,  0.],
+               [ 1.,  0.,  0.],
+               [ 0.,  0.,  1.]])
+        """
+        return self.coordinates.T @ self.vector(g) @ self.coordinates
+
+    def from_matrix(self, matrices: ArrayLike) -> Element:
+        """The element that acts on raw coordinates by these matrices, (n, v, v) or (v, v); inverse of `matrix`.
+
+        Raises ValueError where a matrix is not in the group. For a covering group one of the two preimages is given.
+
+        >>> from eqlib import groups
+        >>> group = groups.O3()
+        >>> g = group.sample(4)
+        >>> again = group.from_matrix(group.matrix(g))
+        >>> np.allclose(group.irrep("3o")(again), group.irrep("3o")(g))
+        True
+        """
+        m = np.asarray(matrices, dtype=np.float64)
+        v = self.vector.dim
+        if m.shape[-2:] != (v, v) or m.ndim not in (2, 3):
+            raise ValueError(f"matrices: got shape {m.shape}, expected (n, {v}, {v}) or ({v}, {v}) for {self}")
+        if not np.isfinite(m).all():
+            raise ValueError(f"matrices of {self}: got NaN or infinite numbers, expected finite ones")
+        return self.element_of(m.reshape(-1, v, v))
+
+    # Elements ---------------------------------------------------------------------------------------------------------
+
+    def element(self, coordinates: ArrayLike, component: ArrayLike = 0) -> Element:
+        """h * exp(theta . X) for Lie algebra coordinates theta (n, dim) or (dim,) and component index (n,) or int.
+
+        >>> from eqlib import groups
+        >>> quarter = groups.O2().element([np.pi / 2])
+        >>> flip = groups.O2().element([0.0], component=1)
+        >>> np.round(groups.O2().matrix(flip * quarter)) + 0.0  # the turn first
+        array([[[ 0., -1.],
+                [-1.,  0.]]])
+        """
+        theta = np.asarray(coordinates, dtype=np.float64)
+        if theta.shape[-1:] != (self.dim,) or theta.ndim > 2:
+            raise ValueError(
+                f"coordinates: got shape {theta.shape}, expected (n, {self.dim}) or ({self.dim},) for an element of {self}"
+            )
+        if not np.isfinite(theta).all():
+            raise ValueError(f"coordinates of an element of {self}: got NaN or infinite numbers, expected finite ones")
+        index = np.asarray(component, dtype=np.int64)
+        if index.ndim > 1 or ((index < 0) | (index >= self.components)).any():
+            raise ValueError(f"component: got {component!r}, expected 0 ... {self.components - 1} for {self}")
+        theta = np.atleast_2d(theta)
+        n = max(len(theta), index.size if index.ndim else 1)
+        return Element(self, ((np.broadcast_to(index, n), np.broadcast_to(theta, (n, self.dim))),))
+
+    def identity(self, n: int = 1) -> Element:
+        """The identity, n times.
+
+        >>> from eqlib import groups
+        >>> groups.SO2().matrix(groups.SO2().identity())
+        array([[[1., 0.],
+                [0., 1.]]])
+        """
+        return self.element(np.zeros((n, self.dim)))
+
+    def sample(self, n: int, seed: int = 0, scale: float = 1.0) -> Element:
+        """n random elements over all components; `scale` bounds the rapidity of boosts.
+
+        A rotation part is a product of two factors with wide normal coordinates, near to Haar's measure but not exactly it.
+
+        >>> from eqlib import groups
+        >>> group = groups.Lorentz()
+        >>> g = group.sample(3, seed=1, scale=2.0)
+        >>> boosts = group.matrix(g)[:, 0, 0]  # gamma = cosh(rapidity)
+        >>> len(g), bool((boosts >= 1).all() and (boosts <= np.cosh(2.0)).all())
+        (3, True)
+        """
+        return Element(self, tuple(random_factors(self.noncompact_directions, self.components, n, seed, scale)))
+
+    def spread(self, n: int) -> Element:
+        """About n elements (at least one of each component) spread over a compact group, as points to sample functions at.
+
+        Finite groups give all elements. A circle gives evenly spaced turns, a multiple of four in each component, so that
+        quarter turns and reflections map the points to each other; other groups random points, the same ones every time.
+        ValueError for a group that is not compact.
+
+        >>> from eqlib import groups
+        >>> len(groups.SO2().spread(6)), len(groups.Dihedral(4).spread(1))
+        (8, 8)
+        """
+        if not self.compact:
+            raise ValueError(f"{self} is not compact: no finite set of points is spread over it")
+        if self.dim == 0:
+            return self.element(np.zeros((self.components, 0)), np.arange(self.components))
+        if self.dim == 1:
+            component, angles = circle(self.faithful[-1].generators[0], self.components, n)
+            return self.element(angles, component)
+        return self.sample(max(n, self.components))
 
     @cached_property
     def compact(self) -> bool:
-        """Whether every generator is antisymmetric in a faithful rep; boosts are symmetric."""
+        """Whether every generator is antisymmetric in a faithful rep; boosts are symmetric.
+
+        >>> from eqlib import groups
+        >>> groups.SU(3).compact, groups.Lorentz().compact
+        (True, False)
+        """
         return not self.noncompact_directions.any()
 
     @cached_property
@@ -203,11 +270,6 @@ class Group(ABC):
             faithful = next(a for a in self.irreps() if np.abs(a.generators).max(axis=(1, 2)).all())
             boosts = np.abs(faithful.generators + faithful.generators.swapaxes(1, 2)).max(axis=(1, 2)) > 1e-9
         return boosts
-
-    @property
-    def generating_components(self) -> Sequence[int]:
-        """Components whose representatives generate those of all. Default: all but the identity's."""
-        return range(1, self.components)
 
     @cached_property
     def component_inverses(self) -> NDArray[np.int64]:
@@ -229,133 +291,3 @@ class Group(ABC):
         if found is None:
             raise ValueError(f"the representatives of {self}'s components are not closed under products")
         return found
-
-    def irrep(self, label: str | Irrep) -> Irrep:
-        """The irrep with this label; ValueError names a bad label and shows the grammar."""
-        if isinstance(label, Irrep):
-            if label.group != self:
-                raise ValueError(f"irrep {label.label} belongs to {title(label.group, self)}, not to {self}")
-            return label
-        if not isinstance(label, str):
-            raise ValueError(f"label of an irrep of {self} must be a string, got {label!r}")
-        canonical = self.parse(label.strip())
-        if canonical not in self._irreps:
-            self._irreps[canonical] = Irrep(self, canonical)
-        return self._irreps[canonical]
-
-    def irreps(self) -> Iterator[Irrep]:
-        """All real irreps, ascending dimension, trivial first; endless for an infinite group."""
-        return (self.irrep(label) for label in self.labels())
-
-    def bad_label(self, label: str, grammar: str) -> ValueError:
-        """The error that `parse` raises."""
-        return ValueError(f"{self.name} has no irrep {label!r}: labels are {grammar}")
-
-    def rep(self, blocks: str | Rep | Irrep | Sequence[tuple[int, str | Irrep]]) -> Rep:
-        """A direct sum of irreps, from a string such as "8x0e + 4x1o" or from [(multiplicity, irrep), ...]."""
-        return Rep.of(self, blocks)
-
-    @cached_property
-    def vector(self) -> Rep:
-        """The rep of coordinates: x, r and positions are given in its components."""
-        return self.rep(self.vector_rep())
-
-    @cached_property
-    def coordinates(self) -> Array:
-        """Orthogonal Q (v, v) with: components of `vector` = Q x for raw coordinates x."""
-        return self.coordinate_map()
-
-    @cached_property
-    def metric(self) -> Array:
-        """The invariant form of the ambient group's vector, (v, v), scaled so that axis.axis = 1."""
-        if self.axis is None:
-            return self.ambient.metric if self.ambient != self else np.eye(self.vector.dim)
-        vector = self.vector.blocks[0][1]
-        form = self.clebsch_gordan(vector, vector, self.trivial).dense()[0, :, :, 0]
-        return form / (self.axis @ form @ self.axis)
-
-    @cached_property
-    def embedding(self) -> Embedding:
-        """How this group sits in its ambient group."""
-        return embed(self, self.ambient)
-
-    def tensor_product(self, a: str | Irrep, b: str | Irrep) -> dict[Irrep, int]:
-        """{irrep: multiplicity over R} of a (x) b, ascending dimension."""
-        a, b = self.irrep(a), self.irrep(b)
-        key = (a.label, b.label)
-        if key not in self._products:
-            counts = {self.irrep(c): n for c, n in self.product_multiplicities(a, b).items()}
-            self._products[key] = dict(sorted(counts.items(), key=lambda item: item[0].dim))
-        return dict(self._products[key])
-
-    def clebsch_gordan(self, a: str | Irrep, b: str | Irrep, c: str | Irrep) -> CG:
-        """Basis of Hom(a (x) b, c); shape (K, a.dim, b.dim, c.dim) with sum C_k C_k' = delta_kk' c.dim.
-
-        K counts over R: multiplicity * endo(c). Where K > 1 the basis is canonical (see `null_spaces.canonical`).
-        Raises ValueError if the solved tensor's residual is above 1e-10.
-        """
-        a, b, c = self.irrep(a), self.irrep(b), self.irrep(c)
-        key = (a.label, b.label, c.label)
-        if key not in self._products:
-            self._products[key] = clebsch_gordan(a, b, c)
-        return self._products[key]
-
-    def element(self, coordinates: ArrayLike, component: ArrayLike = 0) -> Element:
-        """h * exp(theta . X) for Lie algebra coordinates theta (n, dim) or (dim,) and component index (n,) or int."""
-        theta = np.asarray(coordinates, dtype=np.float64)
-        if theta.shape[-1:] != (self.dim,) or theta.ndim > 2:
-            raise ValueError(
-                f"coordinates of an element of {self} have shape (n, {self.dim}) or ({self.dim},), got {theta.shape}"
-            )
-        if not np.isfinite(theta).all():
-            raise ValueError(f"coordinates of an element of {self} must be finite")
-        index = np.asarray(component, dtype=np.int64)
-        if index.ndim > 1 or ((index < 0) | (index >= self.components)).any():
-            raise ValueError(f"component of {self} must lie in 0..{self.components - 1}, got {component!r}")
-        theta = np.atleast_2d(theta)
-        n = max(len(theta), index.size if index.ndim else 1)
-        return Element(self, ((np.broadcast_to(index, n), np.broadcast_to(theta, (n, self.dim))),))
-
-    def identity(self, n: int = 1) -> Element:
-        """The identity, n times."""
-        return self.element(np.zeros((n, self.dim)))
-
-    def sample(self, n: int, seed: int = 0, scale: float = 1.0) -> Element:
-        """n random elements over all components; `scale` bounds the rapidity of boosts.
-
-        A rotation part is a product of two factors with wide normal coordinates, near to Haar's measure but not exactly it.
-        """
-        return Element(self, tuple(random_factors(self.noncompact_directions, self.components, n, seed, scale)))
-
-    def spread(self, n: int) -> Element:
-        """About n elements (at least one of each component) spread over a compact group, as points to sample functions at.
-
-        Finite groups give all elements. A circle gives evenly spaced turns, a multiple of four in each component, so that
-        quarter turns and reflections map the points to each other; other groups random points, the same ones every time.
-        ValueError for a group that is not compact.
-        """
-        if not self.compact:
-            raise ValueError(f"{self} is not compact: no finite set of points is spread over it")
-        if self.dim == 0:
-            return self.element(np.zeros((self.components, 0)), np.arange(self.components))
-        if self.dim == 1:
-            component, angles = circle(self.faithful[-1].generators[0], self.components, n)
-            return self.element(angles, component)
-        return self.sample(max(n, self.components))
-
-    def matrix(self, g: Element) -> Array:
-        """How g acts on raw coordinates, (n, v, v): R, or Lambda on (E, px, py, pz)."""
-        return self.coordinates.T @ self.vector(g) @ self.coordinates
-
-    def from_matrix(self, matrices: ArrayLike) -> Element:
-        """The element that acts on raw coordinates by these matrices, (n, v, v) or (v, v); inverse of `matrix`.
-
-        Raises ValueError where a matrix is not in the group. For a covering group one of the two preimages is given.
-        """
-        m = np.asarray(matrices, dtype=np.float64)
-        v = self.vector.dim
-        if m.shape[-2:] != (v, v) or m.ndim not in (2, 3):
-            raise ValueError(f"matrix of {self} has shape (n, {v}, {v}) or ({v}, {v}), got {m.shape}")
-        if not np.isfinite(m).all():
-            raise ValueError(f"matrix of {self} must be finite")
-        return self.element_of(m.reshape(-1, v, v))

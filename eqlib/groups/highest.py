@@ -16,7 +16,7 @@ import scipy.sparse
 from eqlib.groups.element import Array
 from eqlib.groups.modules import Module, Sparse, clean, module
 from eqlib.groups.null_spaces import canonical
-from eqlib.groups.weights import Integers, Weight
+from eqlib.groups.roots import Integers, Weight
 
 Matrix: TypeAlias = Any  # a dense Array, or a scipy.sparse one
 Polish: TypeAlias = Callable[[Integers, Matrix], Matrix]

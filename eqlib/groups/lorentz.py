@@ -47,7 +47,16 @@ def _hermitian(d: int) -> Complex:
 
 
 class SL2C(Group):
-    """SL(2,C), the double cover: irreps (k,n), k >= n, k + n of either parity. Generators: rotations x y z, boosts x y z."""
+    """SL(2,C), the double cover: irreps (k,n), k >= n, k + n of either parity. Generators: rotations x y z, boosts x y z.
+
+    >>> from eqlib import groups
+    >>> spinor = groups.SL2C().irrep("(1,0)")  # Weyl's, with two complex components
+    >>> spinor.dim, spinor.endo
+    (4, 2)
+    >>> full_turn = groups.SL2C().element([0, 0, 2 * np.pi, 0, 0, 0])
+    >>> np.round(spinor(full_turn)[0].diagonal())
+    array([-1., -1., -1., -1.])
+    """
 
     name, dim = "SL2C", 6
     axis = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2)
@@ -170,6 +179,14 @@ class Lorentz(SL2C):
     """SO+(1,3), irreps (k,n) with k >= n and k + n even; with parity also component 1, (E, p) -> (E, -p).
 
     With parity, (k,k) comes twice, (k,k)e, a true tensor, and (k,k)o, a pseudo-tensor; "(k,k)" is read as (k,k)e.
+
+    >>> from eqlib import groups
+    >>> group = groups.Lorentz()
+    >>> boost = group.element([0, 0, 0, 0, 0, np.arcsinh(3.0)])  # along z
+    >>> np.round(group.matrix(boost) @ [1.0, 0, 0, 0], 6)[0, [0, 3]]  # energy and pz of a particle at rest, of mass 1
+    array([3.162278, 3.      ])
+    >>> group.tensor_product("(1,1)", "(1,1)")  # the metric, a traceless symmetric tensor, and tensors such as F
+    {Lorentz:(0,0): 1, Lorentz:(2,0): 1, Lorentz:(2,2): 1}
     """
 
     def __init__(self, parity: bool = False) -> None:

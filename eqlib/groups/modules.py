@@ -17,7 +17,7 @@ import scipy.linalg
 import scipy.sparse
 
 from eqlib.groups.element import Array, exponential
-from eqlib.groups.weights import Integers, RootSystem, Weight, root_system
+from eqlib.groups.roots import Integers, RootSystem, Weight, root_system
 
 Sparse: TypeAlias = scipy.sparse.csr_array
 MOST = 60_000  # dimension above which matrices of one irrep take gigabytes

@@ -15,7 +15,17 @@ UNKNOWNS = 6000  # above, a dense null space takes minutes
 
 
 def intertwiners(a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
-    """Orthonormal basis of Hom(a, b), (N, b.dim, a.dim), for a and b given as (generators, discrete matrices)."""
+    """Orthonormal basis of Hom(a, b), (N, b.dim, a.dim), for a and b given as (generators, discrete matrices).
+
+    >>> from eqlib import groups
+    >>> one, two = groups.SO3().rep("1 + 1"), groups.SO3().irrep("1")
+    >>> maps = intertwiners((one.generators(), one.discrete()), (two.generators, two.discrete))
+    >>> maps.shape  # Schur: a number for each of the two copies
+    (2, 3, 6)
+    >>> x = two.generators
+    >>> bool(np.abs(x @ maps[:, None] - maps[:, None] @ one.generators()).max() < 1e-12)
+    True
+    """
     da, db = a[1].shape[-1], b[1].shape[-1]
     if da * db > UNKNOWNS:
         raise ValueError(f"Hom of dimensions {da} and {db} has {da * db} unknowns: too many for a dense null space")
@@ -83,6 +93,12 @@ def copies(maps: Array, endo: Array) -> Array:
     """From a basis of Hom(c, V), (N, V, c) with every endomorphism of c in it, one isometry for each copy of c in V.
 
     `endo` is (endo, c, c). The images of the N / endo maps returned are orthogonal and span c's isotypic part.
+
+    >>> from eqlib import groups
+    >>> a, twice = groups.SO2().irrep("1"), groups.SO2().rep("2x1")
+    >>> maps = intertwiners((a.generators, a.discrete), (twice.generators(), twice.discrete()))
+    >>> len(maps), copies(maps, a.endomorphisms).shape  # the commuting algebra is C, so two maps a copy
+    (4, (2, 4, 2))
     """
     d = endo.shape[-1]
     if len(maps) == 0:

@@ -50,11 +50,20 @@ class _Planar(Group):
 
 
 class Cyclic(_Planar):
-    """C_n: rotations of the plane by multiples of 2 pi / n. Irreps 0 ... n//2; component k is k turns."""
+    """C_n: rotations of the plane by multiples of 2 pi / n. Irreps 0 ... n//2; component k is k turns.
+
+    >>> from eqlib import groups
+    >>> group = groups.Cyclic(4)
+    >>> [(a.label, a.dim) for a in group.irreps()]
+    [('0', 1), ('2', 1), ('1', 2)]
+    >>> group.irrep("1").discrete[1]  # a quarter turn
+    array([[ 0., -1.],
+           [ 1.,  0.]])
+    """
 
     def __init__(self, n: int) -> None:
         if not isinstance(n, int) or n < 1:
-            raise ValueError(f"Cyclic(n) takes an integer n >= 1, got {n!r}")
+            raise ValueError(f"n of Cyclic(n): got {n!r}, expected an integer >= 1")
         super().__init__()
         self.n, self.name, self.dim, self.components = n, f"Cyclic({n})", 0, n
         self.grammar = f"the frequencies 0 ... {n // 2}"
@@ -78,11 +87,18 @@ class Cyclic(_Planar):
 
 
 class Dihedral(_Planar):
-    """D_n: C_n and n reflections. Irreps 0e 0o 1 ..., for even n also {n/2}e {n/2}o; component k + n s is r^k f^s."""
+    """D_n: C_n and n reflections. Irreps 0e 0o 1 ..., for even n also {n/2}e {n/2}o; component k + n s is r^k f^s.
+
+    >>> from eqlib import groups
+    >>> list(groups.Dihedral(4).labels())
+    ['0e', '0o', '2e', '2o', '1']
+    >>> groups.restrict(groups.O2().rep("2"), groups.Dihedral(4))[0]  # a frequency that splits
+    Dihedral(4): 1x2e+1x2o
+    """
 
     def __init__(self, n: int) -> None:
         if not isinstance(n, int) or n < 1:
-            raise ValueError(f"Dihedral(n) takes an integer n >= 1, got {n!r}")
+            raise ValueError(f"n of Dihedral(n): got {n!r}, expected an integer >= 1")
         super().__init__()
         self.n, self.name, self.dim, self.components = n, f"Dihedral({n})", 0, 2 * n
         half = f", {n // 2}e, {n // 2}o" if n % 2 == 0 else ""
@@ -117,7 +133,16 @@ class Dihedral(_Planar):
 
 
 class SO2(_Planar):
-    """Rotations of the plane. Irreps 0 1 2 ...; m >= 1 is of complex type."""
+    """Rotations of the plane. Irreps 0 1 2 ...; m >= 1 is of complex type.
+
+    >>> from eqlib import groups
+    >>> group = groups.SO2()
+    >>> group.tensor_product("1", "2")
+    {SO2:1: 1, SO2:3: 1}
+    >>> group.irrep("2").generators
+    array([[[ 0., -2.],
+            [ 2.,  0.]]])
+    """
 
     name, dim = "SO2", 1
     grammar = "the frequencies 0, 1, 2, ..."
@@ -148,7 +173,14 @@ class SO2(_Planar):
 
 
 class O2(_Planar):
-    """Rotations and reflections of the plane. Irreps 0e 0o 1 2 ...; component 1 is y -> -y."""
+    """Rotations and reflections of the plane. Irreps 0e 0o 1 2 ...; component 1 is y -> -y.
+
+    >>> from eqlib import groups
+    >>> groups.O2().tensor_product("1", "1")
+    {O2:0e: 1, O2:0o: 1, O2:2: 1}
+    >>> groups.restrict(groups.O2().rep("0o + 1"), groups.SO2())[0]
+    SO2: 1x0+1x1
+    """
 
     name, dim, components = "O2", 1, 2
     grammar = "0e, 0o and the frequencies 1, 2, ..."

@@ -11,7 +11,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from eqlib.groups.closure import tidy
-from eqlib.groups.content import digest
+from eqlib.groups.content import digest, title
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
@@ -36,11 +36,19 @@ class Product(Group):
 
     Coordinates are those of both groups, one after the other, or those of the only one that acts on any; then the other acts
     trivially, and harmonics and kernels are those of the first.
+
+    >>> from eqlib import groups
+    >>> group = groups.Product(groups.O3(), groups.Symmetric(3))  # of a molecule with three equal atoms
+    >>> a = group.irrep("(1o)*(2a)")
+    >>> a.dim, group.vector
+    (6, Product(O3, Symmetric(3)): 1x(1o)*(1a))
+    >>> [b.label for b in groups.Product(groups.Cyclic(3), groups.Cyclic(4)).irreps() if b.label.startswith("(1)")]
+    ['(1)*(0)', '(1)*(2)', '(1)*(1)', "(1)*(1)'"]
     """
 
     def __init__(self, first: Group, second: Group) -> None:
         if not isinstance(first, Group) or not isinstance(second, Group):
-            raise ValueError(f"Product(G, H) takes two groups, got {first!r} and {second!r}")
+            raise ValueError(f"factors of Product(G, H): got {first!r} and {second!r}, expected two groups")
         super().__init__()
         self.factors = (first, second)
         self.name = f"Product({first}, {second})"
@@ -236,10 +244,19 @@ class Product(Group):
         return result
 
     def lift(self, factor: int, g: Element) -> Element:
-        """The element (g, 1) for factor 0, (1, g) for factor 1."""
+        """The element (g, 1) for factor 0, (1, g) for factor 1.
+
+        >>> from eqlib import groups
+        >>> group = groups.Product(groups.O3(), groups.Cyclic(4))
+        >>> g = group.lift(0, groups.O3().sample(2))
+        >>> np.allclose(group.irrep("(1o)*(0)")(g), groups.O3().irrep("1o")(groups.O3().sample(2)))
+        True
+        """
         first, second = self.factors
-        if g.group != self.factors[factor]:
-            raise ValueError(f"lift({factor}, g) takes an element of {self.factors[factor]}, got one of {g.group}")
+        if g.group != (expected := self.factors[factor]):
+            raise ValueError(
+                f"g of lift({factor}, g): got an element of {title(g.group, expected)}, expected one of {expected}"
+            )
         before, after = (0, second.dim) if factor == 0 else (first.dim, 0)
         step = second.components if factor == 0 else 1
         return Element(self, tuple((c * step, np.pad(t, ((0, 0), (before, after)))) for c, t in g.factors))

@@ -16,12 +16,17 @@ def embed_roots(sub: Simple, group: Simple, images: Sequence[Sequence[int]]) -> 
     """How `sub` sits in `group` when its simple roots are these roots of `group`, each given in simple roots.
 
     SU(3) in G2 has the long roots (0,1) and (3,1). ValueError where they are no roots, or not sub's simple roots.
+
+    >>> from eqlib import groups
+    >>> inside = embed_roots(groups.SU(3), groups.G2(), [(0, 1), (3, 1)])
+    >>> groups.restrict(groups.G2().rep("(1,0)"), groups.SU(3), inside)[0]  # 7 = 1 + (3 + conjugate)
+    A2: 1x(0,0)+1x(1,0)
     """
     small, large = sub.system, group.system
     roots = np.asarray(images)
     if roots.shape != (small.rank, large.rank) or not np.issubdtype(roots.dtype, np.integer):
         raise ValueError(
-            f"images must be {small.rank} roots of {group}, {large.rank} whole numbers each, got {images!r}"
+            f"images: got {images!r}, expected {small.rank} roots of {group}, {large.rank} whole numbers each"
         )
     place = {tuple(r): n for n, r in enumerate(large.roots.tolist())}
     signs = [1 if (r >= 0).all() else -1 for r in roots]

@@ -24,13 +24,21 @@ from eqlib.groups.highest import beside, mirror, module_product
 from eqlib.groups.irrep import Irrep
 from eqlib.groups.modules import Sparse, clean, compact_generators, module
 from eqlib.groups.null_spaces import canonical
-from eqlib.groups.weights import Weight, root_system, text
+from eqlib.groups.roots import Weight, root_system, text
 
 Constituent: TypeAlias = tuple[Weight, Sparse]
 
 
 class Simple(Group):
-    """The simply connected compact simple group of a type A1.., B2.., C2.., D3.., E6, E7, E8, F4 or G2."""
+    """The simply connected compact simple group of a type A1.., B2.., C2.., D3.., E6, E7, E8, F4 or G2.
+
+    >>> from eqlib import groups
+    >>> group = groups.Simple("A2")
+    >>> group.dim, [(a.label, a.dim, a.endo) for a, _ in zip(group.irreps(), range(3))]
+    (8, [('(0,0)', 1, 1), ('(1,0)', 6, 2), ('(1,1)', 8, 1)])
+    >>> group == groups.SU(3)
+    True
+    """
 
     def __init__(self, type_: str) -> None:
         super().__init__()
@@ -176,12 +184,20 @@ class Simple(Group):
 
 
 def SU(n: int) -> Simple:
-    """Special unitary group, type A_(n-1)."""
+    """Special unitary group, type A_(n-1).
+
+    >>> SU(3).tensor_product("(1,0)", "(1,0)")  # (3 + conjugate) x (3 + conjugate), over R
+    {A2:(0,0): 2, A2:(1,0): 1, A2:(1,1): 2, A2:(2,0): 1}
+    """
     return Simple(f"A{_size('SU', n, 2) - 1}")
 
 
 def Spin(n: int) -> Simple:
-    """The double cover of SO(n): A1, A1 x A1 (not simple), B_((n-1)/2), D_(n/2). Spin(6) has D3's labels."""
+    """The double cover of SO(n): A1, A1 x A1 (not simple), B_((n-1)/2), D_(n/2). Spin(6) has D3's labels.
+
+    >>> Spin(7), Spin(7).vector.dim, Spin(7).irrep("(0,0,1)").dim  # a vector and a spinor
+    (B3, 7, 8)
+    """
     if n == 4:
         raise ValueError("Spin(4) is not simple: it is SU(2) x SU(2), groups.Product(groups.SU(2), groups.SU(2))")
     n = _size("Spin", n, 3)
@@ -189,34 +205,59 @@ def Spin(n: int) -> Simple:
 
 
 def Sp(n: int) -> Simple:
-    """The compact symplectic group of quaternionic n/2 x n/2 matrices, n even, type C_(n/2)."""
+    """The compact symplectic group of quaternionic n/2 x n/2 matrices, n even, type C_(n/2).
+
+    >>> Sp(4).dim, Sp(4).irrep("(1,0)").endo
+    (10, 4)
+    """
     if _size("Sp", n, 2) % 2:
-        raise ValueError(f"Sp(n) takes an even n, got {n}")
+        raise ValueError(f"n of Sp(n): got {n}, expected an even one")
     return Simple("A1" if n == 2 else f"C{n // 2}")
 
 
 def G2() -> Simple:
-    """Automorphisms of the octonions, dimension 14; (1,0) is the 7."""
+    """Automorphisms of the octonions, dimension 14; (1,0) is the 7.
+
+    >>> G2().tensor_product("(1,0)", "(1,0)")  # 7 x 7 = 1 + 7 + 14 + 27
+    {G2:(0,0): 1, G2:(1,0): 1, G2:(0,1): 1, G2:(2,0): 1}
+    """
     return Simple("G2")
 
 
 def F4() -> Simple:
-    """Dimension 52; (0,0,0,1) is the 26."""
+    """Dimension 52; (0,0,0,1) is the 26.
+
+    >>> F4().dim, F4().irrep("(0,0,0,1)").dim
+    (52, 26)
+    """
     return Simple("F4")
 
 
 def E6() -> Simple:
-    """Dimension 78; (1,0,0,0,0,0) is the 27, of complex type."""
+    """Dimension 78; (1,0,0,0,0,0) is the 27, of complex type.
+
+    >>> E6().irrep("(1,0,0,0,0,0)").dim, E6().irrep("(1,0,0,0,0,0)").endo  # 27 complex components
+    (54, 2)
+    """
     return Simple("E6")
 
 
 def E7() -> Simple:
-    """Dimension 133; (0,0,0,0,0,0,1) is the 56, of quaternionic type."""
+    """Dimension 133; (0,0,0,0,0,0,1) is the 56, of quaternionic type.
+
+    >>> E7().irrep("(0,0,0,0,0,0,1)").dim, E7().irrep("(0,0,0,0,0,0,1)").endo  # 28 quaternions
+    (112, 4)
+    """
     return Simple("E7")
 
 
 def E8() -> Simple:
-    """Dimension 248; (0,0,0,0,0,0,0,1) is the adjoint irrep, the smallest."""
+    """Dimension 248; (0,0,0,0,0,0,0,1) is the adjoint irrep, the smallest.
+
+    >>> adjoint = E8().irrep("(0,0,0,0,0,0,0,1)")
+    >>> [a.dim for a in E8().tensor_product(adjoint, adjoint)]
+    [1, 248, 3875, 27000, 30380]
+    """
     return Simple("E8")
 
 
@@ -266,5 +307,5 @@ def _antisymmetric(x: Sparse) -> Sparse:
 
 def _size(name: str, n: int, least: int) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < least:
-        raise ValueError(f"{name}(n) takes a whole number n >= {least}, got {n!r}")
+        raise ValueError(f"n of {name}(n): got {n!r}, expected a whole number >= {least}")
     return int(n)

@@ -90,7 +90,16 @@ def real_clebsch_gordan(l1: int, l2: int, l3: int) -> Array:
 
 
 class SO3(Group):
-    """Rotations of space. Irreps 0 1 2 ... of dimension 2l + 1, all of real type."""
+    """Rotations of space. Irreps 0 1 2 ... of dimension 2l + 1, all of real type.
+
+    >>> from eqlib import groups
+    >>> group = groups.SO3()
+    >>> group.tensor_product("1", "2")
+    {SO3:1: 1, SO3:2: 1, SO3:3: 1}
+    >>> quarter = group.element([0, 0, np.pi / 2])  # about z, in radians
+    >>> np.round(group.irrep("1")(quarter) @ [1.0, 0.0, 0.0]) + 0.0
+    array([[0., 1., 0.]])
+    """
 
     name, dim = "SO3", 3
     axis = np.array([0.0, 1.0, 0.0])
@@ -134,7 +143,16 @@ class SO3(Group):
 
 
 class O3(SO3):
-    """Rotations and reflections of space. Irreps 0e 0o 1e 1o ...; component 1 is x -> -x, odd irreps change sign."""
+    """Rotations and reflections of space. Irreps 0e 0o 1e 1o ...; component 1 is x -> -x, odd irreps change sign.
+
+    >>> from eqlib import groups
+    >>> group = groups.O3()
+    >>> rep = group.rep("8x0e + 4x1o + 2e")  # eight scalars, four vectors, a traceless symmetric tensor
+    >>> rep.dim
+    25
+    >>> group.tensor_product("1o", "1e")
+    {O3:0o: 1, O3:1o: 1, O3:2o: 1}
+    """
 
     name, dim, components = "O3", 3, 2
 

@@ -20,6 +20,13 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
 
     Returns (new, Q), Q (rep.dim, rep.dim) orthogonal, with rep(h) = Q new(h) Q^T for every h in `sub`.
     Without `embedding` both groups must act on the same raw coordinates.
+
+    >>> from eqlib import groups
+    >>> new, q = restrict(groups.O3().rep("2e"), groups.Octahedral(True))  # a d shell in a cubic crystal: e_g and t_2g
+    >>> new, q.shape
+    (Octahedral(inversion=True): 1x2a+1x3c, (5, 5))
+    >>> restrict(groups.SO3().rep("2"), groups.SO3())[0]
+    SO3: 1x2
     """
     if rep.group == sub and embedding is None:
         return rep, np.eye(rep.dim)
@@ -66,6 +73,15 @@ def regular(group: Group) -> tuple[Rep, Array]:
     Returns (rep, Q), Q (order, order) orthogonal from irrep components to values on the elements (in the order of
     components), so that Q rep(h) Q^T is a permutation: a pointwise function acts on irrep components x as Q^T f(Q x).
     Each irrep occurs dim / endo times. ValueError for an infinite group.
+
+    >>> from eqlib import groups
+    >>> group = groups.Symmetric(3)
+    >>> rep, q = regular(group)
+    >>> rep
+    Symmetric(3): 1x1a+1x1b+1x2a+1x2a
+    >>> moved = q @ rep(group.sample(1)) @ q.T  # a permutation of the values on the six elements
+    >>> sorted(set(np.round(np.abs(moved), 9).ravel().tolist()))
+    [0.0, 1.0]
     """
     if group.dim:
         raise ValueError(f"{group} is infinite: only a finite group has a regular rep here")
@@ -79,7 +95,12 @@ def regular(group: Group) -> tuple[Rep, Array]:
 
 
 def spanning_vectors(a: Irrep) -> Array:
-    """Unit vectors u, (dim / endo, dim), whose matrix elements g -> D(g) u span all copies of `a` in the functions on a group."""
+    """Unit vectors u, (dim / endo, dim), whose matrix elements g -> D(g) u span all copies of `a` in the functions on a group.
+
+    >>> from eqlib import groups
+    >>> spanning_vectors(groups.SO2().irrep("1"))  # the other one gives the same functions, through i
+    array([[1., 0.]])
+    """
     found: list[Array] = []
     used = np.zeros((0, a.dim))
     for unit in np.eye(a.dim):
@@ -101,6 +122,12 @@ def induce(rep: Rep, group: Group, embedding: Embedding | None = None) -> tuple[
     Without `embedding` both groups must act on the same raw coordinates.
 
     Raises ValueError where H is not a subgroup of finite index.
+
+    >>> from eqlib import groups
+    >>> induce(groups.SO3().rep("1"), groups.O3())[0]  # a vector and an axial vector
+    O3: 1x1e+1x1o
+    >>> induce(groups.Cyclic(1).rep("0"), groups.Cyclic(4))[0] == groups.regular(groups.Cyclic(4))[0]
+    True
     """
     sub = rep.group
     inside = embedding or embed(sub, group)
@@ -157,14 +184,19 @@ def induced_multiplicity(rep: Rep, irrep: Irrep, embedding: Embedding | None = N
     the sphere, SO(2) in SO(3), are. Without `embedding` both groups must act on the same raw coordinates.
 
     Raises ValueError for a group that is not compact.
+
+    >>> from eqlib import groups
+    >>> functions = groups.Octahedral().rep("1a")
+    >>> [induced_multiplicity(functions, groups.SO3().irrep(str(l))) for l in range(7)]  # cubic harmonics: l = 0, 4, 6
+    [1, 0, 0, 0, 1, 0, 1]
     """
     if not isinstance(irrep, Irrep):
-        raise ValueError(f"irrep must be an Irrep of the larger group, such as G.irrep(label), got {irrep!r}")
+        raise ValueError(f"irrep: got {irrep!r}, expected an Irrep of the larger group, such as G.irrep(label)")
     group = irrep.group
     for name, g in (("rep", rep.group), ("irrep", group)):
         if not g.compact:
             raise ValueError(
-                f"{name} must be of a compact group, got {g}: induction from or to it has no multiplicities"
+                f"{name}: got one of {g}, expected one of a compact group: induction has no multiplicities otherwise"
             )
     small, _ = restrict(group.rep(irrep), rep.group, embedding)
     maps = sum(rep.multiplicity(a) * small.multiplicity(a) * a.endo for a in {a for _, a in small.blocks})

@@ -1,5 +1,6 @@
 """Files of eqlib/groups stand above each other: no circle, whatever kind of import it is made of."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ def test_no_two_files_import_each_other():
     assert circle(graph) == []
 
 
+def test_imports_stand_at_the_top():
+    for path in FOLDER.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imports = [x.lineno for x in ast.walk(tree) if isinstance(x, ast.Import | ast.ImportFrom)]
+        assert imports == [x.lineno for x in tree.body if isinstance(x, ast.Import | ast.ImportFrom)], path.name
+
+
 def test_what_a_group_is_lies_below_what_is_derived_from_it():
     graph = import_graph(FOLDER, "eqlib.groups")
     below, ready = {"eqlib.groups.group"}, ["eqlib.groups.group"]
@@ -24,7 +32,7 @@ def test_what_a_group_is_lies_below_what_is_derived_from_it():
         ready += graph[name] - below
         below |= graph[name]
     families = ("planar", "spatial", "lorentz", "simple", "finite", "product", "generated")
-    assert not below & {f"eqlib.groups.{x}" for x in ("subgroups", "root_subgroups", "weights", *families)}
+    assert not below & {f"eqlib.groups.{x}" for x in ("subgroups", "root_subgroups", "roots", "weights", *families)}
 
 
 @pytest.mark.parametrize(
