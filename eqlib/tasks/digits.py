@@ -65,16 +65,16 @@ NETWORKS = {
     "p4": task.model(
         "group convolutions, quarter turns (C4)",
         partial(group_cnn, groups.Cyclic(4), (4, 6, 6), (8, 10, 10, 10, 10)),
-        "15 s; MNIST 10 min",
+        "15 s; MNIST 11 min",
     ),
     "p4m": task.model(
         "group convolutions, quarter turns and flips (D4)",
         partial(group_cnn, groups.Dihedral(4), (2, 4, 6), (6, 7, 7, 7, 7)),
-        "15 s; MNIST 15 min",
+        "15 s; MNIST 17 min",
     ),
     "steerable": task.model("functions on SO(2), sampled: the best on MNIST", steerable, "20 s; MNIST 16 min"),
-    "cnn": task.model("ordinary convolutions, as many parameters", cnn, "5 s; MNIST 4 min"),
-    "cnn-wide": task.model("ordinary convolutions, as many multiplications", cnn_wide, "5 s; MNIST 15 min"),
+    "cnn": task.model("ordinary convolutions, as many parameters", cnn, "5 s; MNIST 5 min"),
+    "cnn-wide": task.model("ordinary convolutions, as many multiplications", cnn_wide, "5 s; MNIST 18 min"),
 }
 MODELS = {
     **NETWORKS,
