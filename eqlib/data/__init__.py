@@ -18,6 +18,7 @@ from .jet_sets import JetInputs, Jets
 from .light_cone import network_input
 from .mnist_idx import mnist, read_idx, rotated_mnist
 from .nsubjettiness import subjettiness
+from .own_images import as_images, check_images
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
@@ -31,8 +32,10 @@ __all__ = [
     "Spins",
     "Split",
     "Splits",
+    "as_images",
     "boost_jets",
     "cache_folder",
+    "check_images",
     "digits",
     "download",
     "inertia",

@@ -44,11 +44,16 @@ def digits(size: int = 25, rotated: bool = False, seed: int = 0, train: int = 10
     return Splits(part(rest[:train]), part(valid), part(test))
 
 
+def inner_side(size: int) -> int:
+    """Side of the largest central square whose corners stay inside under any rotation, with equal margins: 17 of 25."""
+    inner = int(size / np.sqrt(2))
+    return inner - (size - inner) % 2
+
+
 def _enlarge(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """(n, 8, 8) -> (n, size, size) by cubic splines, centred, with a margin; clipped to [0, 1]."""
     side = images.shape[-1]
-    inner = int(size / np.sqrt(2))
-    inner -= (size - inner) % 2  # equal margins on both sides
+    inner = inner_side(size)
     # Pixel centres: position p of the enlarged image, measured from its middle, shows position p * side / inner.
     coordinates = (np.arange(size) - (size - 1) / 2) * side / inner + (side - 1) / 2
     # Splines are linear in the image and separable, so one matrix, found from unit vectors, enlarges both axes.
