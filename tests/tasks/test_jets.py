@@ -73,14 +73,22 @@ def test_networks_have_about_as_many_parameters():
     assert max(sizes.values()) < 1.11 * min(sizes.values()), sizes
 
 
-def test_a_run_trains_and_resumes(tmp_path):
-    options = {"number": 500, "epochs": 2, "checkpoint": tmp_path / "run.pt", "progress": False}
+def test_a_run_trains_and_resumes(tmp_path, monkeypatch):
+    parts = [data.jets(split, number=n) for split, n in (("train", 500), ("valid", 100), ("test", 400))]
+    monkeypatch.setattr(task, "splits", lambda number, folder: parts)
+    options = {"epochs": 2, "checkpoint": tmp_path / "run.pt", "progress": False}
     net, first = task.run("particlenet", **options)
     _, second = task.run("particlenet", **options)
     assert first == second  # its seconds too
     assert first["jets"] == 500 and first["test_accuracy"] > 0.6
-    test = task.inputs("particlenet", data.jets("test"))
+    test = task.inputs("particlenet", parts[2])
     assert training.evaluate(net, test, training.accuracy) == first["test_accuracy"]
+
+
+def test_splits_are_the_shipped_ones_and_those_of_a_folder(tmp_path):
+    assert [len(jets) for jets in task.splits(7)] == [7, 1000, 3000]
+    with pytest.raises(ValueError, match="folder: got '.*nowhere', expected a folder with train.h5"):
+        task.splits(7, tmp_path / "nowhere")
 
 
 def test_an_unknown_tagger_is_refused():
