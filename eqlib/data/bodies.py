@@ -26,6 +26,10 @@ class Bodies:
     sizes: (bodies,), int64: how many points each body has.
     about_points: (N, 6), float64, kg m^2: each point's body's inertia tensor about that point, as the rep 0e + 2e.
     about_centres: (bodies, 6), float64, kg m^2: the same about the centre of mass.
+
+    >>> bodies = rigid_bodies(2, points=3)
+    >>> [array.shape for array in bodies.batch(np.array([1]))]
+    [(3, 1), (3, 3), (2, 6), (3, 6)]
     """
 
     masses: Array
@@ -56,6 +60,13 @@ def inertia(masses: ArrayLike, positions: ArrayLike, about: ArrayLike) -> Array:
     """sum_j m_j (r.r 1 - r r^T) with r = positions[j] - about: (..., 3, 3), kg m^2.
 
     masses: (n,), kg. positions: (n, 3), m. about: (..., 3), m.
+
+    Two masses of 2 kg, 1 m above and below the origin:
+
+    >>> print(inertia([2.0, 2.0], [[0, 0, 1], [0, 0, -1]], about=[0, 0, 0]))
+    [[4. 0. 0.]
+     [0. 4. 0.]
+     [0. 0. 0.]]
     """
     r = np.asarray(positions, dtype=np.float64) - np.asarray(about, dtype=np.float64)[..., None, :]
     m = np.asarray(masses, dtype=np.float64)
@@ -89,6 +100,9 @@ def rigid_bodies(bodies: int, points: int | tuple[int, int], seed: int = 0, spre
     points: of each body; (low, high) draws the number for each body anew, both ends included.
     seed: draws everything. spread: each body's cube is moved by a normal vector of this size, m; it stands about the origin
     for 0. Raises ValueError for negative numbers and an empty range of points.
+
+    >>> rigid_bodies(3, points=(2, 5), seed=0).sizes
+    array([2, 5, 3])
     """
     low, high = (points, points) if isinstance(points, int) else points
     if bodies < 0:

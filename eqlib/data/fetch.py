@@ -16,11 +16,25 @@ CHUNK = 1 << 18
 
 
 class DownloadError(ConnectionError):
-    """The address could not be read; the message says where the file can be put by hand."""
+    """The address could not be read; the message says where the file can be put by hand.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> download((folder / "none").as_uri(), "sha256:00", folder=folder, progress=False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    eqlib.data.fetch.DownloadError: cannot download ...
+    """
 
 
 def cache_folder() -> Path:
-    """$EQLIB_CACHE if set, else the platform's folder for caches with `eqlib` in it. Nothing is created."""
+    """$EQLIB_CACHE if set, else the platform's folder for caches with `eqlib` in it. Nothing is created.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, {"EQLIB_CACHE": "my_folder"}):
+    ...     print(cache_folder())
+    my_folder
+    """
     if chosen := os.environ.get("EQLIB_CACHE"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -62,6 +76,14 @@ def download(
     progress: show a bar with the time left.
     Raises DownloadError (a ConnectionError) when the address cannot be read, ValueError for a wrong checksum or a
     damaged archive, and OSError when the folder cannot be written. Nothing half-written ever has the final name.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "remote.txt").write_text("content", encoding="utf-8")
+    >>> sum = checksum(folder / "remote.txt", "sha256")
+    >>> path = download((folder / "remote.txt").as_uri(), f"sha256:{sum}", folder=folder, name="mine.txt", progress=False)
+    >>> path.name, path.read_text(encoding="utf-8")
+    ('mine.txt', 'content')
     """
     folder = cache_folder() if folder is None else Path(folder)
     last = url.rsplit("/", 1)[-1]

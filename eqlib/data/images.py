@@ -22,6 +22,11 @@ class Split:
     labels: (n,), int64, 0 ... 9. A rotated digit keeps its label.
     angles: (n,), float64, radians counterclockwise: how far each image was turned from upright.
     source: where the images come from, in words.
+
+    >>> split = Split(np.zeros((5, 1, 9, 9), np.float32), np.arange(5), np.zeros(5), "made up")
+    >>> images, labels = split.batch(np.array([3, 1]))
+    >>> len(split), images.shape, labels.tolist()
+    (5, (2, 1, 9, 9), [3, 1])
     """
 
     images: NDArray[np.float32]
@@ -38,7 +43,12 @@ class Split:
 
 
 class Splits(NamedTuple):
-    """Three parts that share no original image."""
+    """Three parts that share no original image.
+
+    >>> from eqlib import data
+    >>> [len(part) for part in data.digits(size=13)]
+    [1000, 297, 500]
+    """
 
     train: Split
     valid: Split
@@ -53,6 +63,12 @@ def rotate(images: ArrayLike, angles: ArrayLike, order: int = 3) -> NDArray[np.f
     data sets here do. A multiple of 90 degrees moves pixels and interpolates nothing: it equals `numpy.rot90`.
     Returns (n, channels, size, size), float32.
     Raises ValueError for another shape, for NaN or inf, and for another order.
+
+    >>> image = np.array([[[[0, 0, 0], [0, 0, 1], [0, 0, 0]]]])  # a pixel to the right of the centre
+    >>> print(rotate(image, [np.pi / 2])[0, 0])
+    [[0. 1. 0.]
+     [0. 0. 0.]
+     [0. 0. 0.]]
     """
     images = np.asarray(images, dtype=np.float32)
     angles = np.asarray(angles, dtype=np.float64)
@@ -92,6 +108,11 @@ def shift(images: ArrayLike, steps: ArrayLike) -> NDArray[Any]:
     images: (n, channels, height, width), of any dtype. steps: (n, 2), whole numbers of pixels: to the right, and up.
     Returns (n, channels, height, width) in the images' dtype.
     Raises ValueError for another shape and for steps that are no integers.
+
+    >>> image = np.array([[[[0, 0], [7, 0]]]])
+    >>> print(shift(image, [[1, 1]])[0, 0])  # one pixel to the right and one up
+    [[0 7]
+     [0 0]]
     """
     images, steps = np.asarray(images), np.asarray(steps)
     if images.ndim != 4:

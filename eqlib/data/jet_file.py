@@ -52,6 +52,10 @@ def jets(
     All particles are massless, and a jet has at most 128.
     Raises ValueError for an unknown split, a number that cannot be, and for a truncated, damaged or other file, naming it;
     FileNotFoundError if there is none.
+
+    >>> test = jets("test", number=10)
+    >>> len(test), test.labels.tolist(), test.momenta()[0].shape
+    (10, [1, 0, 0, 1, 1, 0, 0, 1, 0, 1], (10, 128, 4))
     """
     if split not in SPLITS:
         raise ValueError(f"split: got {split!r}, expected one of {SPLITS}")

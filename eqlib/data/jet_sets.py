@@ -35,6 +35,14 @@ class Jets:
     constituents: (N, 3), float64: pT in GeV, eta - eta(axis), phi - phi(axis), with `axis`.
     taus: (n, 3), float64: tau_1, tau_2, tau_3 of `subjettiness`; None where they have yet to be computed.
     recipe: seed, versions and settings they were made with, if known.
+
+    >>> jets = Jets.from_momenta([[[5, 3, 0, 4], [13, 0, 5, 12]], []], labels=[1, 0])  # two particles, and none
+    >>> momenta, mask = jets.momenta()
+    >>> momenta.shape, mask.sum(1).tolist()
+    ((2, 2, 4), [2, 0])
+    >>> fast = jets.moved(groups.Lorentz().element([0, 0, 0, 0, 0, 1.0]))  # rapidity 1 along z
+    >>> bool(fast.momenta()[0][0, 0, 0] > 13)
+    True
     """
 
     particles: Array
@@ -139,6 +147,11 @@ class JetInputs:
 
     momenta: (n, particles, 4), GeV, formed in float64 and rounded to float32 at the end. mask: (n, particles), bool.
     labels: (n,), int64, or None.
+
+    >>> from eqlib import data
+    >>> momenta, mask, labels = JetInputs(data.jets("test", number=10), "jet").batch(np.arange(4))
+    >>> momenta.shape, momenta.dtype, mask.shape, labels.tolist()
+    ((4, 50, 4), dtype('float32'), (4, 50), [1, 0, 0, 1])
     """
 
     def __init__(self, jets: Jets, frame: str = "jet", particles: int = PARTICLES) -> None:

@@ -26,6 +26,10 @@ def network_input(
     E - z = (m^2 + x^2 + y^2) / (E + z): the difference itself has lost the digits that a narrow jet's mass is made of.
     Returns ((n, particles, 4), (n, particles)), zero where the mask is False.
     Raises ValueError for other shapes, NaN or inf, particles < 1, and energies that do not fit momentum and mass.
+
+    >>> inputs, mask = network_input([[[5.0, 3, 0, 4]]], [[True]])  # one particle, which is the jet's axis
+    >>> (inputs * np.sqrt(2)).round(6).tolist()
+    [[[10.0, 0.0, 0.0, 0.0]]]
     """
     momenta, mask = padded(momenta, mask)
     particles = momenta.shape[1] if particles is None else particles

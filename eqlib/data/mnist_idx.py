@@ -39,6 +39,12 @@ def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArr
     md5: hexadecimal checksum of the unpacked bytes, if they are to be checked.
     Raises ValueError, naming the file, for a damaged archive, a wrong magic number, a length that is not the header's
     and a wrong checksum; FileNotFoundError if there is no such file.
+
+    >>> import struct, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels"
+    >>> _ = path.write_bytes(bytes([0, 0, 8, 1]) + struct.pack(">I", 3) + bytes([7, 2, 1]))
+    >>> read_idx(path, dimensions=1).tolist()
+    [7, 2, 1]
     """
     path = Path(path)
     content = path.read_bytes()
@@ -86,6 +92,9 @@ def mnist(
     checksums: MD5 of the unpacked files by name; the default is that of the originals.
     Returns images (n, 1, 28, 28), float32 in [0, 1], and labels (n,).
     Raises ValueError for a bad file (see `read_idx`), FileNotFoundError for a missing one, DownloadError when offline.
+
+    >>> mnist("a folder", download=True).images.shape  # doctest: +SKIP
+    (60000, 1, 28, 28)
     """
     images, labels = _load(folder, download, kind, checksums)
     return _split(images, labels, f"MNIST {kind} file")
@@ -110,6 +119,9 @@ def rotated_mnist(
     12,000; here they come on top, so figures can stand beside published ones but are not the same measurement.
     seed: draws the parts and the angles. A smaller training set is the beginning of a larger one.
     Raises ValueError if train + valid is more than what is left of the training file; else as `mnist`.
+
+    >>> [len(part) for part in rotated_mnist("a folder", download=True)]  # doctest: +SKIP
+    [12000, 2000, 10000]
     """
     images, labels = _load(folder, download, "train", checksums)
     left = len(labels) - min(HELD_OUT, len(labels) // 6)  # a smaller file, as in tests, keeps the proportion

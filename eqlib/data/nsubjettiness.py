@@ -19,6 +19,12 @@ def subjettiness(momenta: ArrayLike, mask: ArrayLike, most: int = 3, radius: flo
     which of them exist. radius: R0, that of the jet algorithm.
     Returns (n, most), float64. It is exactly 0 where a jet has at most N particles. About 5 ms a jet.
     Raises ValueError for other shapes, NaN or inf, most < 1 and a radius that is not positive.
+
+    Two particles of equal pT, 0.4 apart: each is 0.2 from the best single axis, and two axes leave nothing.
+
+    >>> momenta = [[[10.0, 10 * np.cos(phi), 10 * np.sin(phi), 0] for phi in (0.0, 0.4)]]
+    >>> subjettiness(momenta, [[True, True]]).round(6).tolist()
+    [[0.25, 0.0, 0.0]]
     """
     momenta, mask = padded(momenta, mask)
     if most < 1:

@@ -40,6 +40,16 @@ def as_images(pixels: Any, size: int | None = None, *, ink: str = "auto") -> Arr
     ink: "bright" on dark, as in training; "dark" on bright, which is inverted; "auto": inverted where the border is bright.
     One UserWarning says what was converted. Raises ValueError for what could mean more than one thing: levels beyond these
     ranges, whole numbers of at most 16, NaN, a border that is neither bright nor dark, other shapes; FileNotFoundError.
+
+    >>> drawn = np.full((40, 40), 255, np.uint8)  # a black stroke on white paper
+    >>> drawn[8:32, 19:22] = 0
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     images = as_images(drawn, size=21)
+    >>> images.shape, float(images.max()), float(images[0, 0, 0, 0])
+    ((1, 1, 21, 21), 1.0, 0.0)
+    >>> print(said[0].message)
+    as_images: 0 ... 255 to 0 ... 1, dark ink inverted, 40 x 40 to 21 x 21 pixels
     """
     if ink not in ("auto", "bright", "dark"):
         raise ValueError(f'ink: got {ink!r}, expected "auto", "bright" or "dark"')
@@ -64,6 +74,11 @@ def check_images(images: Any, size: int) -> None:
     """Raise ValueError unless these are images as a network for `size` pixels was trained on; `as_images` makes such.
 
     images: (n, 1, size, size), array or tensor, finite, within -0.2 ... 1.2 (turning by splines overshoots), with a dark border.
+
+    >>> check_images(np.full((3, 1, 21, 21), 255.0), size=21)
+    Traceback (most recent call last):
+    ...
+    ValueError: images: got values of 0 ... 255, expected 0 ... 1: see data.as_images
     """
     found = np.asarray(images)
     if found.ndim != 4 or found.shape[1:] != (1, size, size):

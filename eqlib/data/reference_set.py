@@ -24,6 +24,13 @@ def reference_jets(path: Path | str, number: int, *, first: int = 0, particles: 
     of each, 1 ... 200.
     Raises ImportError without pandas and tables, FileNotFoundError without the file, and ValueError for a number that
     cannot be and for a file of another form.
+
+    >>> reference_jets("test.h5", 1000)
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: test.h5: no such file. train.h5, val.h5 and test.h5 are at doi:10.5281/zenodo.2603256
+    >>> reference_jets("test.h5", 1000).momenta()[0].shape  # doctest: +SKIP
+    (1000, 200, 4)
     """
     if number < 1 or first < 0:
         raise ValueError(f"number, first: got {number!r} and {first!r}, expected at least 1 and 0")

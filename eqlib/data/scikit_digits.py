@@ -21,6 +21,10 @@ def digits(size: int = 25, rotated: bool = False, seed: int = 0, train: int = 10
 
     A 6 turned by half a turn resembles a 9, and a 9 a 6. The label stays that of the upright digit, so in a rotated set
     only the handwriting tells them apart (docs/data_digits.md has figures).
+
+    >>> splits = digits(size=21, rotated=True, train=100)
+    >>> splits.train.images.shape, splits.test.labels[:5].tolist()
+    ((100, 1, 21, 21), [2, 8, 2, 6, 6])
     """
     if size < 13 or size % 2 == 0:
         raise ValueError(f"size: got {size!r}, expected an odd number of pixels, at least 13")

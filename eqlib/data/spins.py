@@ -15,6 +15,9 @@ class Spins(NamedTuple):
     adjacency: (n, nodes, nodes), float32, symmetric, 1 where two nodes are joined and 0 elsewhere, 0 on the diagonal.
     spins: (n, nodes, 1), float32, 1 or -1.
     energy: (n,), float32, minus the sum of s_i s_j over all joined pairs, in units of the coupling.
+
+    >>> Spins._fields
+    ('adjacency', 'spins', 'energy')
     """
 
     adjacency: NDArray[np.float32]
@@ -26,6 +29,9 @@ def spins_on_graphs(number: int, nodes: int = 8, joined: float = 0.4, seed: int 
     """Draw graphs in which each pair of nodes is joined with probability `joined`, and spins of either sign.
 
     The energy is that of the Ising model without a field. ValueError for fewer than two nodes and for no probability.
+
+    >>> [array.shape for array in spins_on_graphs(10, nodes=8)]
+    [(10, 8, 8), (10, 8, 1), (10,)]
     """
     if number < 1 or nodes < 2:
         raise ValueError(f"number, nodes: got {number} and {nodes}, expected at least 1 and 2")
@@ -45,6 +51,11 @@ def rename_nodes(adjacency: Tensor, x: Tensor, order: Tensor) -> tuple[Tensor, T
 
     adjacency: (n, nodes, nodes). x: (n, nodes, channels). order: (n, nodes), a permutation of 0 ... nodes - 1 in each row.
     Raises ValueError for other shapes and for rows that are no permutations.
+
+    >>> import torch
+    >>> adjacency, spins = torch.zeros(1, 2, 2), torch.tensor([[[1.0], [-1.0]]])
+    >>> rename_nodes(adjacency, spins, torch.tensor([[1, 0]]))[1].flatten().tolist()
+    [-1.0, 1.0]
     """
     n, nodes = order.shape if order.ndim == 2 else (0, 0)
     if adjacency.shape != (n, nodes, nodes) or x.shape[:2] != (n, nodes) or x.ndim != 3:

@@ -1,4 +1,4 @@
-"""The package's names: none hides a module, and all are listed and documented."""
+"""The package's names: none hides a module, and all are listed, documented and have an example."""
 
 import importlib
 import pkgutil
@@ -14,4 +14,4 @@ def test_no_public_name_hides_a_module():
 def test_every_public_name_is_there_and_documented():
     assert data.__all__ == sorted(data.__all__)
     for name in data.__all__:
-        assert (getattr(data, name).__doc__ or "").strip(), name
+        assert "\n    >>> " in (getattr(data, name).__doc__ or ""), name
