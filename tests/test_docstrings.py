@@ -1,6 +1,6 @@
 """The examples in eqlib's docstrings run and print what they say, and what the course teaches has one.
 
-An example imports what it uses: it runs in a namespace of its own, in an empty folder. `...` stands for any text, and
+An example runs as doctest runs it, with the names of its own file at hand, in an empty folder. `...` stands for any text, and
 runs of blanks are one.
 """
 
@@ -29,7 +29,7 @@ def failures(module: ModuleType) -> list[str]:
     """The reports on the examples of this module that print something else than they say, or raise."""
     said: list[str] = []
     runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
-    for test in doctest.DocTestFinder().find(module, globs={}):
+    for test in doctest.DocTestFinder().find(module):
         runner.run(test, out=said.append)
     return said
 
@@ -106,14 +106,11 @@ def _inner():
 
 
 def test_a_wrong_example_is_found_and_so_is_a_missing_one() -> None:
-    """A wrong result, a name that the example did not import, and a docstring without one."""
+    """A wrong result, a name that is not there, and a docstring without one."""
     module = module_of(GOOD)
     assert sorted(public(module)) == ["Gone", "Pair", "twice"]
     assert failures(module) == [] and all(map(has_example, public(module).values()))
     assert "Expected:\n    3" in failures(module_of(GOOD.replace("    2\n", "    3\n")))[0]
-    assert (
-        "NameError"
-        in failures(module_of("from math import floor\n" + GOOD.replace(">>> from math import floor", "")))[0]
-    )
+    assert "NameError" in failures(module_of(GOOD.replace(">>> from math import floor", "")))[0]
     bare = public(module_of(GOOD.replace(">>> ", "")))
     assert [name for name, value in bare.items() if not has_example(value)] == ["twice", "Pair"]
