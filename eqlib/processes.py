@@ -2,31 +2,30 @@
 
 `torchrun --nproc-per-node=2 -m eqlib.train ...` starts them; `run` joins them, `eqlib.training.fit` shares each batch out.
 With one process every function here does nothing, and asks nothing of torch.distributed.
+
+Left to each process on its own are the random numbers of a model: dropout draws other masks than one process would, so that
+the result is as good but not the same. A mean over the batch that a layer takes by itself, not by `batch_mean` or torch's
+BatchNorm, is one of the process's rows; where it enters a buffer or the weights, `agree_on_state` finds the difference.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
+import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_function_unary
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
-DROPOUTS = {
-    functional.dropout,
-    functional.dropout1d,
-    functional.dropout2d,
-    functional.dropout3d,
-    functional.alpha_dropout,
-    functional.feature_alpha_dropout,
-}
+_counts: bool | None = None  # while several processes train: whether this one's rows count
 
 
 def size() -> int:
@@ -92,22 +91,6 @@ def total(value: Tensor) -> Tensor:
     return value
 
 
-def add_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Each gradient becomes the sum over the processes; it stays None where no process has one."""
-    if size() == 1:
-        return
-    kinds: dict[tuple[torch.dtype, torch.device], list[torch.nn.Parameter]] = {}
-    for p in parameters:
-        if p.requires_grad:
-            kinds.setdefault((p.dtype, p.device), []).append(p)
-    for (dtype, device), some in kinds.items():
-        there = torch.tensor([p.grad is not None for p in some], dtype=dtype, device=device)
-        flat = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in some]
-        *summed, there = total(torch.cat([*flat, there])).split([*(p.numel() for p in some), len(some)])
-        for p, gradient, count in zip(some, summed, there.tolist(), strict=True):
-            p.grad = gradient.view_as(p) if count else None
-
-
 def from_first(make: Callable[[], T]) -> T:
     """What make() returns in process 0, or its error, in every process."""
     if size() == 1:
@@ -146,40 +129,27 @@ def agree_on_state(model: torch.nn.Module) -> None:
 
 
 def batch_mean(x: Tensor, dims: list[int] | tuple[int, ...], weight: Tensor | None = None) -> Tensor:
-    """Mean of x over these axes, the batch's among them; inside `whole_batch` over the rows of all processes.
+    """Mean of x over these axes, the batch's among them; while `fit` trains, over the rows of all processes.
 
     weight: broadcasts with x; the mean is then sum(weight x) / sum(weight), or 0 where all weights are 0.
     A layer in training mode must take every mean over the batch by this function. It is differentiable, and all
     processes must call it equally often.
     """
-    if has_torch_function_unary(x):  # `whole_batch` is such a mode
-        return handle_torch_function(batch_mean, (x,), x, dims, weight)
-    if weight is None:
-        return x.mean(dims)
-    return _ratio((x * weight).sum(dims), weight.expand_as(x).sum(dims))
+    return x.mean(dims) if weight is None and _counts is None else _mean(x, dims, weight)[0]
 
 
-@contextlib.contextmanager
-def whole_batch(weight: float) -> Iterator[None]:
-    """Inside, batch normalisation and dropout are those of the whole batch, of which this process has rows of this weight.
-
-    It holds for `batch_mean` (so for eqlib.nn.BatchNorm), for torch's BatchNorm1d, 2d and 3d, and for dropout, whose mask
-    each process draws for the whole batch, rows along the first axis. Other random numbers of a model, those of torch's
-    attention included, are drawn by each process on its own. A compiled model runs uncompiled: its code would pass by.
-    """
-    if size() == 1:
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"), _WholeBatch(weight > 0):
-        yield
-
-
-def _ratio(values: Tensor, count: Tensor) -> Tensor:
-    return values / (count + (count == 0))
+def _mean(x: Tensor, dims: list[int] | tuple[int, ...], weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The mean, and the number of entries, or sum of weights, that it is over."""
+    values = (x if weight is None else x * weight).sum(dims)
+    number = values.new_full(values.shape, math.prod(x.shape[d] for d in dims))
+    count = number if weight is None else weight.expand_as(x).sum(dims)
+    if _counts is not None:
+        values, count = _Sum.apply(torch.stack([values, count]) * _counts)
+    return values / (count + (count == 0)), count
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over the processes; its gradient is the sum of their gradients."""
+    """The sum over the processes; its gradient is the sum of their gradients. (torch's own is deprecated.)"""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -190,69 +160,76 @@ class _Sum(torch.autograd.Function):
         return _Sum.apply(gradient.contiguous())
 
 
-class _WholeBatch(TorchFunctionMode):
-    """Replaces the few functions in which the rows of a batch meet, whatever module calls them."""
+Loss = Callable[[Any, Any], Tensor]
 
-    def __init__(self, counts: bool) -> None:
+
+@contextlib.contextmanager
+def synchronised(model: torch.nn.Module, loss: Loss) -> Iterator[Callable[[Any, Any, float], Tensor]]:
+    """The function (inputs, target, weight) -> loss(model(*inputs), target), on this process's rows, which weigh so much.
+
+    Its gradients are means over the processes, stay None where no process has one, and may be second derivatives; torch's
+    DistributedDataParallel takes them while the backward pass goes on. Meanwhile `batch_mean` and torch's BatchNorm in the
+    model are over the whole batch, and a compiled model runs uncompiled. (torch's own SyncBatchNorm refuses the CPU and
+    second derivatives, and knows no rows of weight 0.)
+    """
+    objective = _Objective(model, loss)
+    if size() == 1:
+        yield objective
+        return
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and type(m).forward is _BatchNorm.forward]
+    group = torch.distributed.new_group()  # sums of gradients and of statistics may come in another order elsewhere
+    try:
+        for norm in norms:
+            norm.forward = functools.partial(_batch_norm, norm)  # type: ignore[method-assign]
+        with warnings.catch_warnings():  # torch 2.13 renames broadcast_buffers
+            warnings.simplefilter("ignore", FutureWarning)
+            options: Any = {"broadcast_buffers": False, "init_sync": False, "find_unused_parameters": True}
+            together = DistributedDataParallel(objective, process_group=group, **options)
+        yield together
+    finally:
+        for norm in norms:
+            del norm.forward
+        torch.distributed.destroy_process_group(group)
+
+
+class _Objective(torch.nn.Module):
+    """The loss as a module's output: from it DistributedDataParallel sees which parameters have a gradient."""
+
+    def __init__(self, model: torch.nn.Module, loss: Loss) -> None:
         super().__init__()
-        self.counts = counts  # whether this process's rows do
+        self.model, self.loss = model, loss
+        some = next(model.parameters(), torch.zeros(1))
+        self.unused = torch.nn.Parameter(some.new_zeros(1))  # torch warns where it looks for such and finds none
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is batch_mean:
-            return self._mean(*args, **kwargs)[0]
-        if func is functional.batch_norm:
-            return self._batch_norm(*args, **kwargs)
-        if func in DROPOUTS:
-            return self._dropout(func, *args, **kwargs)
-        return func(*args, **kwargs)
+    def forward(self, inputs: Any, target: Any, weight: float) -> Tensor:
+        global _counts
+        if size() == 1:
+            return self.loss(self.model(*inputs), target)
+        with torch.compiler.set_stance("force_eager"):
+            _counts = weight > 0
+            try:
+                return self.loss(self.model(*inputs), target)
+            finally:
+                _counts = None
 
-    def _mean(
-        self, x: Tensor, dims: list[int] | tuple[int, ...], weight: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The mean, and the number of entries, or sum of weights, that it is over."""
-        values = (x if weight is None else x * weight).sum(dims)
-        number = values.new_full(values.shape, math.prod(x.shape[d] for d in dims))
-        count = number if weight is None else weight.expand_as(x).sum(dims)
-        values, count = _Sum.apply(torch.stack([values, count]) * self.counts)
-        return _ratio(values, count), count
 
-    def _batch_norm(
-        self,
-        x: Tensor,
-        running_mean: Tensor | None,
-        running_var: Tensor | None,
-        weight: Tensor | None = None,
-        bias: Tensor | None = None,
-        training: bool = False,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-    ) -> Tensor:
-        if not training:
-            return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-        dims, shape = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
-        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-        mean, count = self._mean(wide, dims)
-        if count[0] <= 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {tuple(x.shape)}")
-        wide = wide - mean.view(shape)
-        variance, _ = self._mean(wide.square(), dims)
+def _batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
+    """The forward pass of torch's BatchNorm with statistics of the whole batch."""
+    norm._check_input_dim(x)
+    if _counts is None or not norm.training:
+        return _BatchNorm.forward(norm, x)
+    dims, shape = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
+    mean, count = _mean(x, dims)
+    if count[0] <= 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {tuple(x.shape)}")
+    x = x - mean.view(shape)
+    variance, _ = _mean(x.square(), dims)
+    if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
         with torch.no_grad():
-            if running_mean is not None and running_var is not None:
-                running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-                running_var.lerp_((variance * count / (count - 1)).to(running_var.dtype), momentum)
-        scale = (variance + eps).rsqrt()
-        out = wide * (scale if weight is None else scale * weight).view(shape)
-        return (out if bias is None else out + bias.view(shape)).to(x.dtype)
-
-    def _dropout(self, func: Any, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-        if not training or p == 0:
-            return x
-        rows = torch.zeros(size(), dtype=torch.int64, device=x.device)
-        rows[rank()] = len(x) * self.counts
-        before, own, after = (int(r.sum()) for r in total(rows).tensor_split([rank(), rank() + 1]))
-        if own:
-            pads = (x.new_zeros(n, *x.shape[1:]) for n in (before, after))
-            return func(torch.cat([next(pads), x, next(pads)]), p, training)[before : before + own]
-        func(x.new_zeros(before + after, *x.shape[1:]), p, training)  # the same draws as everywhere
-        return x
+            norm.num_batches_tracked += 1
+            share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+            norm.running_mean.lerp_(mean, share)
+            norm.running_var.lerp_(variance * count / (count - 1), share)
+    scale = (variance + norm.eps).rsqrt()
+    x = x * (scale if norm.weight is None else scale * norm.weight).view(shape)
+    return x if norm.bias is None else x + norm.bias.view(shape)

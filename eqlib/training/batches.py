@@ -29,7 +29,7 @@ class _Arrays:
     """Arrays or tensors of one length, batched by index."""
 
     def __init__(self, name: str, arrays: Sequence[Tensor | NDArray[Any]]) -> None:
-        self.tensors = tuple(torch.as_tensor(a) for a in arrays)
+        self.tensors = tuple(torch.as_tensor(a).detach() for a in arrays)
         found = [tuple(t.shape) for t in self.tensors]
         if len({shape[:1] for shape in found}) != 1:
             raise ValueError(f"{name}: got shapes {found}, expected arrays of one length, the target last")

@@ -60,9 +60,15 @@ def seeded(here: torch.device, seed: int) -> Iterator[None]:
     """Random numbers of the CPU and of this device from the seed; afterwards the caller's go on as if nothing had been."""
     others = [] if here.type == "cpu" else [here]
     with torch.random.fork_rng(others, device_type=here.type if others else None):
-        torch.default_generator.manual_seed(seed)
-        set_random(here, [torch.Generator(gpu).manual_seed(seed).get_state() for gpu in others])
+        reseed(here, seed)
         yield
+
+
+def reseed(here: torch.device, seed: int) -> None:
+    """The random numbers of the CPU and of this device, and of no other, start from this seed."""
+    torch.default_generator.manual_seed(seed)
+    if here.type != "cpu":
+        set_random(here, [torch.Generator(here).manual_seed(seed).get_state()])
 
 
 def get_random(here: torch.device) -> list[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from eqlib import processes
 from eqlib.training.batches import Data, Metric, Source, as_data, tensors
 from eqlib.training.checkpoint import reserved, shapes
-from eqlib.training.devices import placed, seeded
+from eqlib.training.devices import placed, reseed, seeded
 from eqlib.training.evaluate import evaluate
 from eqlib.training.recipe import Recipe, choose, describe
 from eqlib.training.report import Report
@@ -50,7 +51,7 @@ def fit(
     device: where to train, see `device`; the model stays there. None: on what is there, and back to where the model was.
     Under torchrun (`eqlib.processes.run`) every process must call it alike. Each takes its share of every batch, and all
     end with the weights of one process up to rounding, if the loss is a mean over the batch's examples; see
-    `processes.whole_batch` for what layers owe. Process 0 alone shows the bar, reads and writes the checkpoint, which any
+    `eqlib.processes` for what layers owe. Process 0 alone shows the bar, reads and writes the checkpoint, which any
     number of processes may go on from.
     Raises ValueError for a checkpoint that another run is writing, whose folder is not there, or that is of another model or
     other settings, naming the first difference; FloatingPointError when the loss or a parameter is no longer finite; the
@@ -74,13 +75,16 @@ def fit(
         alike = {"epochs": recipe.epochs, "every": recipe.every, "checkpoint": checkpoint is not None, "resume": resume}
         processes.agree("fit", settings | {k: str(v) for k, v in alike.items()} | shapes(model, dtype=True))
         state = State(model, optim, settings, here, torch.Generator().manual_seed(seed))
-        run = _Run(model, loss, data, held_out, recipe, state, [group["lr"] for group in optim.param_groups])
+        rates = [group["lr"] for group in optim.param_groups]
+        steps, show = math.ceil(len(data) / recipe.batch_size), progress and processes.rank() == 0
+        run = _Run(model, data, held_out, recipe, state, steps, rates, loss, seed)
         with reserved(checkpoint), seeded(here, seed):
             first = state.begin(checkpoint, resume, recipe.epochs)
             processes.agree_on_state(model)
-            with Report(recipe.epochs, run.steps, first, progress and processes.rank() == 0) as report:
+            showing = Report(recipe.epochs, steps, first, show)
+            with processes.synchronised(model, loss) as objective, showing as report:
                 for epoch in range(first, recipe.epochs):
-                    run.epoch(epoch, report)
+                    run.epoch(epoch, objective, report)
                     if checkpoint is not None and ((epoch + 1) % recipe.every == 0 or epoch + 1 == recipe.epochs):
                         state.save(checkpoint)
         if state.kept is not None:
@@ -93,26 +97,25 @@ class _Run:
     """One run: what its epochs and steps have in common."""
 
     model: nn.Module
-    loss: Metric
     train: Data
     valid: Data | None
     recipe: Recipe
     state: State
+    steps: int  # of an epoch
     rates: list[float]  # of the optimizer's groups, before the schedule
+    loss: Metric
+    seed: int
 
-    @property
-    def steps(self) -> int:
-        """Of one epoch."""
-        return math.ceil(len(self.train) / self.recipe.batch_size)
-
-    def epoch(self, epoch: int, report: Report) -> None:
+    def epoch(self, epoch: int, objective: Callable[..., Tensor], report: Report) -> None:
         """Train on every example once, measure, and write it into the history."""
         recipe, state, history = self.recipe, self.state, self.state.history
         start, cpu, total = time.perf_counter(), time.process_time(), 0.0
+        if processes.rank():  # other numbers than process 0 has, and the same ones after a stop
+            reseed(state.device, hash((self.seed, epoch, processes.rank())) % 2**63)
         self.model.train()
         order = torch.randperm(len(self.train), generator=state.generator).split(recipe.batch_size)
         for done, chosen in enumerate(order, start=epoch * self.steps):
-            total += self.step(*self.share(chosen), done) * len(chosen)
+            total += self.step(objective, *self.share(chosen), done) * len(chosen)
             report.step()
         _refuse_non_finite(self.model, epoch)
         processes.agree_on_state(self.model)
@@ -134,7 +137,7 @@ class _Run:
         batch = self.recipe.augment(tensors(self.train.batch(chosen.numpy())), self.state.generator)
         return processes.take(tensors(batch), rows, len(chosen)), weight
 
-    def step(self, batch: Any, weight: float, done: int) -> float:
+    def step(self, objective: Callable[..., Tensor], batch: Any, weight: float, done: int) -> float:
         """One step of the optimizer, after so many others; returns the loss of the whole batch before it."""
         recipe, optim = self.recipe, self.state.optim
         *inputs, target = tensors(batch, self.state.device)
@@ -144,8 +147,7 @@ class _Run:
                 group["lr"] = rate * factor
 
         def closure() -> float:  # some optimizers, LBFGS above all, evaluate the loss more than once a step
-            with processes.whole_batch(weight):
-                value = self.loss(self.model(*inputs), target)
+            value = objective(inputs, target, weight)
             if value.ndim:
                 raise ValueError(f"loss: got shape {tuple(value.shape)}, expected one number for the batch")
             value = value * weight
@@ -156,8 +158,7 @@ class _Run:
                     f"{optim.param_groups[0]['lr']:.3g}: look for bad data, lower lr, or set clip"
                 )
             optim.zero_grad()
-            value.backward()
-            processes.add_gradients(self.model.parameters())
+            (value * processes.size()).backward()  # the gradient is the mean over the processes
             if recipe.clip is not None:
                 nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
             return whole
