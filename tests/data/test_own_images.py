@@ -126,6 +126,9 @@ def test_neighbours_read_resampled_digits_as_well(splits):
         pages = placed(test, factor, side, crisp)
         found = converted(pages, INVERTED, f"{side} x {side} to 21 x 21 pixels", size=21)
         assert accuracy(found) > right - 0.035, (factor, side, accuracy(found))
+    # Without grey levels of its own a drawing gets those of the training digits, in edges as wide as theirs.
+    edges = [((x > 0.2) & (x < 0.8)).sum() / (x > 0.2).sum() for x in (found, test)]
+    assert abs(edges[0] - edges[1]) < 0.1
 
 
 @pytest.mark.parametrize("degrees", [0, 45, 100])
