@@ -63,7 +63,7 @@ def digest(*parts: object) -> str:
             rounded = np.round(x.astype("<c16" if np.iscomplexobj(x) else "<f8"), 9) + 0.0  # + 0.0 turns -0.0 into 0.0
             found.update(f"{rounded.dtype}{rounded.shape}".encode() + rounded.tobytes())
         else:
-            found.update(f"{x!r};".encode())
+            found.update(f"{digest(*x) if isinstance(x, tuple) else x};".encode())
     return found.hexdigest()[:16]
 
 
@@ -73,7 +73,13 @@ def content(group: Any) -> Iterator[object]:
     All irreps of a finite group and the first `IRREPS` of an infinite one: their labels, and their matrices as long as these
     have at most `ENTRIES` entries together.
     """
-    yield from (group.dim, group.components, [*group.generating], [*group.generating_components], group.fixes_signs)
+    yield from (
+        group.dim,
+        group.components,
+        tuple(group.generating),
+        tuple(group.generating_components),
+        group.fixes_signs,
+    )
     yield "no axis" if group.axis is None else np.asarray(group.axis)
     yield from (_answer(group.vector_rep), _answer(group.coordinate_map))
     yield from (_answer(group.harmonic, degree) for degree in range(4))
@@ -83,8 +89,12 @@ def content(group: Any) -> Iterator[object]:
     for label in islice(group.labels(), IRREPS if group.dim else None):
         dim = _answer(group.dimension_of, label)
         yield from (label, dim)
-        if isinstance(dim, int) and (left := left - (group.dim + group.components) * dim**2) >= 0:
-            yield from (group.irrep(label).generators, group.irrep(label).discrete)
+        if dim != "none" and (left := left - (group.dim + group.components) * dim**2) >= 0:
+            yield _answer(_arrays, group.irrep(label))
+
+
+def _arrays(a: Any) -> tuple[Any, Any]:
+    return a.generators, a.discrete
 
 
 def _answer(ask: Callable[..., Any], *about: object) -> Any:

@@ -37,6 +37,7 @@ class Mine(groups.Group):
     def ambient(self):
         return groups.O2()
 """
+FROM = "from functools import lru_cache\n"
 FOUR = {"A": [1, 1, 1, 1], "B": [1, -1, 1, -1], "C": [1, 1, -1, -1], "D": [1, -1, -1, 1]}
 OTHER = {"A": [1, 1, 1, 1], "B": [1, 1, -1, -1], "C": [1, -1, 1, -1], "D": [1, -1, -1, 1]}
 ENDLESS = """
@@ -248,6 +249,25 @@ def test_any_irrep_of_a_finite_class_counts(place):
     fixed = ENDLESS.replace('{"0": 2, str(m + n): 1} if', '{"0": 2, str(m + n): 2} if')
     assert run_cell(ENDLESS, SIGN=1)() != run_cell(fixed, SIGN=1)()
     assert run_cell(ENDLESS, SIGN=1)() == run_cell("\n\n# a remark\n" + ENDLESS, SIGN=1)()
+
+
+def test_a_group_may_be_a_key_while_it_finds_out_what_it_holds():
+    """A cell's class with a cache of its own, which compares groups, and with numpy's integers for its dimensions."""
+    source = CELL.replace("    def matrices", "    @lru_cache\n    def matrices").replace(
+        "import numpy", FROM + "import numpy"
+    )
+    source += "\n    def dimension_of(self, label):\n        return np.int64(1)\n"
+    first, same = (run_cell(source, CHARACTERS=FOUR, VECTOR="B+C") for _ in range(2))
+    assert first() == first() == same()
+    assert first() != run_cell(source, CHARACTERS=OTHER, VECTOR="B+C")()
+
+
+def test_irreps_that_are_not_written_yet_stand_in_no_ones_way():
+    source = CELL.replace(
+        "        return np.zeros",
+        "        if label == 'D':\n            raise NotImplementedError\n        return np.zeros",
+    )
+    assert run_cell(source, CHARACTERS=FOUR, VECTOR="B+C")() == run_cell(source, CHARACTERS=FOUR, VECTOR="B+C")()
 
 
 def test_irreps_found_in_another_order_are_not_taken_for_each_other():
