@@ -87,7 +87,7 @@ def test_a_run_trains_and_resumes(tmp_path, monkeypatch):
 
 def test_splits_are_the_shipped_ones_and_those_of_a_folder(tmp_path):
     assert [len(jets) for jets in task.splits(7)] == [7, 1000, 3000]
-    with pytest.raises(ValueError, match="folder: got '.*nowhere', expected a folder with train.h5"):
+    with pytest.raises(ValueError, match=r"folder: got '.*nowhere', expected a folder with train.h5"):
         task.splits(7, tmp_path / "nowhere")
 
 
