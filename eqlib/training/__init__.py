@@ -5,11 +5,11 @@ from eqlib.training.batches import Data, Metric, Source
 from eqlib.training.devices import device
 from eqlib.training.evaluate import evaluate, predict
 from eqlib.training.fit import fit
-from eqlib.training.metrics import accuracy, auc, bootstrap, cross_entropy, rejection, roc
+from eqlib.training.metrics import accuracy, auc, bootstrap, cross_entropy, paired, paired_auc, rejection, roc
 from eqlib.training.optimisers import cosine, lbfgs, warm_cosine
 from eqlib.training.recipe import Recipe
 from eqlib.training.state import History
-from eqlib.training.weights import count_parameters, load_weights, save_weights
+from eqlib.training.weights import Trained, count_parameters, load, load_weights, save_weights
 
 __all__ = [
     "Data",
@@ -17,6 +17,7 @@ __all__ = [
     "Metric",
     "Recipe",
     "Source",
+    "Trained",
     "accuracy",
     "auc",
     "bootstrap",
@@ -27,7 +28,10 @@ __all__ = [
     "evaluate",
     "fit",
     "lbfgs",
+    "load",
     "load_weights",
+    "paired",
+    "paired_auc",
     "predict",
     "rejection",
     "roc",

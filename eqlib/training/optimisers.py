@@ -9,12 +9,20 @@ import torch
 
 
 def cosine(t: float) -> float:
-    """From 1 at t = 0 to 0 at t = 1 along half a cosine, for `schedule`."""
+    """From 1 at t = 0 to 0 at t = 1 along half a cosine, for `schedule`.
+
+    >>> [round(cosine(t), 3) for t in (0, 0.5, 1)]
+    [1.0, 0.5, 0.0]
+    """
     return 0.5 * (1 + math.cos(math.pi * t))
 
 
 def warm_cosine(t: float) -> float:
-    """`cosine` after a straight rise over the first twentieth."""
+    """`cosine` after a straight rise over the first twentieth.
+
+    >>> [round(warm_cosine(t), 3) for t in (0, 0.025, 0.05, 1)]
+    [0.01, 0.509, 0.994, 0.0]
+    """
     return min(1.0, t * 20 + 0.01) * cosine(t)
 
 
@@ -24,6 +32,9 @@ def lbfgs(parameters: Any, lr: float, weight_decay: float = 0.0) -> torch.optim.
     It ignores lr's usual scale: pass lr=1.0. And it stops learning where the loss becomes tiny, because torch leaves out every
     update with y.s <= 1e-10: choose units in which the loss that is hoped for is not far below 1.
     Nocedal and Wright, Numerical optimization (2006), Ch. 7.
+
+    >>> type(lbfgs([torch.nn.Parameter(torch.zeros(2))], lr=1.0)).__name__
+    'LBFGS'
     """
     if weight_decay:
         raise ValueError(f"weight_decay: got {weight_decay!r}, expected 0: LBFGS has none")

@@ -1,14 +1,21 @@
-"""Trained weights on disk, with plain notes of how they were made."""
+"""Trained weights on disk, with plain notes of how they were made, and the networks that come back from them."""
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from eqlib import processes
+from eqlib.groups import Rep
 from eqlib.training.checkpoint import compare, read, shapes, write
 
 
@@ -27,6 +34,14 @@ def save_weights(model: nn.Module, path: Path | str, /, **meta: Any) -> None:
     The file appears whole or not at all, and the same weights give the same bytes. Its folder is made if need be. Under
     torchrun process 0 alone writes.
     Raises ValueError for meta that JSON cannot hold.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "net.pt"
+    >>> save_weights(nn.Linear(3, 2), path, seed=0)
+    >>> load_weights(nn.Linear(3, 2), path)
+    {'seed': 0}
+    >>> load(path, make=lambda notes: nn.Linear(3, 2)).network
+    Linear(in_features=3, out_features=2, bias=True)
     """
     try:
         notes = json.dumps(meta)
@@ -48,3 +63,63 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
     compare(path, "parameter", content["shapes"], shapes(model))
     model.load_state_dict(content["weights"])
     return json.loads(content["meta"])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, ready for use.
+
+    network: in eval mode, on the CPU. notes: what `save_weights` was told. rep_in, rep_out: how its input and output
+    transform, None where the network does not say. prepare: raw data -> the network's input, as the task prepares it; for a
+    network that the reader's own function makes, the data as they are.
+    """
+
+    network: nn.Module
+    notes: dict[str, Any]
+    rep_in: Rep | None
+    rep_out: Rep | None
+    prepare: Callable[[Any], Any]
+
+
+def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = None) -> Trained:
+    """The network that `save_weights` wrote, from the file alone.
+
+    Its notes must name the `task` (one of `eqlib.tasks.TASKS`), `model` and `seed`; `sizes` are further arguments of the
+    task's make and prepare. make: notes -> the network without its weights, for files of a reader's own scripts.
+    Nothing in the file is executed. Raises ValueError for a file that is not such, whose notes do not say what is needed, or
+    whose weights are another model's.
+    """
+    content = read(path, "weights")
+    notes = json.loads(content["meta"])
+    prepare: Callable[[Any], Any] = _as_it_is
+    with torch.random.fork_rng([]):
+        if make is not None:
+            network = make(notes)
+        else:
+            for name in ("task", "model", "seed"):
+                if name not in notes:
+                    raise ValueError(f"{path}: got notes without {name!r}, expected task, model and seed, or make=...")
+            task, sizes = _task(path, notes["task"]), notes.get("sizes", {})
+            network = task.make(notes["model"], seed=notes["seed"], **sizes)
+            prepare = functools.partial(_prepared, task, notes["model"], sizes)
+    load_weights(network, path)
+    rep_in, rep_out = getattr(network, "rep_in", None), getattr(network, "rep_out", None)
+    return Trained(network.eval(), notes, rep_in, rep_out, prepare)
+
+
+def _task(path: Path | str, name: str) -> ModuleType:
+    """The task's module. Tasks import this package and not the other way round; only here, where a file names one that the
+    caller need not know, it is looked up while the program runs, and only among the names that `TASKS` lists.
+    """
+    tasks = importlib.import_module("eqlib.tasks").TASKS
+    if name not in tasks:
+        raise ValueError(f"{path}: got task {name!r}, expected one of {', '.join(tasks)}, or make=...")
+    return importlib.import_module(f"eqlib.tasks.{name}")
+
+
+def _prepared(task: ModuleType, model: str, sizes: dict[str, Any], raw: Any) -> Any:
+    return task.prepare(model, raw, **sizes)
+
+
+def _as_it_is(raw: Any) -> Any:
+    return raw

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from eqlib import groups, training
+from eqlib import groups, tasks, training
 from eqlib import nn as eqnn
 from eqlib.training import batches, checkpoint, report
 
@@ -593,3 +594,61 @@ def test_weights_of_another_representation_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"rep_in' differs: got SO2: 2x1 from the file, expected SO2: 2x2"):
         training.load_weights(two, tmp_path / "one.pt")
     assert torch.equal(two.weight, before)
+
+
+class Plain(nn.Linear):
+    """A layer that says how its input and output transform."""
+
+    def __init__(self, rep_in, rep_out, width=1):
+        super().__init__(rep_in.dim, rep_out.dim * width)
+        self.rep_in, self.rep_out = rep_in, rep_out
+
+
+@pytest.fixture
+def task(monkeypatch):
+    """A task `toys`, as eqlib.tasks would list it."""
+    module, so2 = types.ModuleType("eqlib.tasks.toys"), groups.SO2()
+
+    def make(model, seed, width=1):
+        torch.manual_seed(seed)
+        return Plain(so2.rep(model), so2.rep("2x0"), width)
+
+    module.make = make
+    module.prepare = lambda model, raw, width=1: (model, raw / width)
+    monkeypatch.setitem(sys.modules, "eqlib.tasks.toys", module)
+    monkeypatch.setattr(tasks, "TASKS", ("toys",), raising=False)
+    return module
+
+
+def test_weights_bring_back_their_network(tmp_path, task):
+    path, net = tmp_path / "w.pt", task.make("1", 0, 3)
+    notes = {"task": "toys", "model": "1", "seed": 0, "sizes": {"width": 3}, "seconds": 1.5}
+    training.save_weights(net, path, **notes)
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    found = training.load(path)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(found.network, net) and not found.network.training and found.notes == notes
+    assert (found.rep_in, found.rep_out) == (net.rep_in, net.rep_out)
+    assert found.prepare(6.0) == ("1", 2.0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.notes = {}
+
+
+def test_weights_of_a_reader_s_own_script_need_a_function(tmp_path, task):
+    path, model = tmp_path / "w.pt", make_model()
+    training.save_weights(model, path, hidden=8)
+    found = training.load(path, make=lambda notes: make_model(notes["hidden"], seed=5))
+    assert same(found.network, model) and found.rep_in is None and found.rep_out is None and found.prepare(6.0) == 6.0
+    for notes, message in (
+        ({}, "w.pt: got notes without 'task', expected task, model and seed, or make="),
+        ({"task": "toys", "seed": 0}, "got notes without 'model'"),
+        ({"task": "os", "model": "1", "seed": 0}, "got task 'os', expected one of toys, or make="),
+        ({"task": "toys.evil", "model": "1", "seed": 0}, "got task 'toys.evil', expected one of toys"),
+        ({"task": ["toys"], "model": "1", "seed": 0}, "got task ['toys'], expected one of toys"),
+    ):
+        training.save_weights(model, path, **notes)
+        with pytest.raises(ValueError, match=re.escape(message)):
+            training.load(path)
+    with pytest.raises(ValueError, match=r"'0\.weight' differs: got \(8, 4\) from the file, expected \(9, 4\)"):
+        training.load(path, make=lambda notes: make_model(9))
