@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eqlib import nn
-from eqlib.groups import Group
+from eqlib.groups import Group, Rep
 from eqlib.models.heads import head
 
 
@@ -48,6 +48,7 @@ class HarmonicNet(torch.nn.Module):
         pool: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        self._ends = (group, channels, classes)
         rep = group.rep([(channels, group.trivial)])
         blocks: list[torch.nn.Module] = []
         for i, text in enumerate(hidden):
@@ -59,6 +60,19 @@ class HarmonicNet(torch.nn.Module):
         invariants = nn.Invariants(rep, axis=1)
         self.features = torch.nn.Sequential(*blocks, invariants)
         self.head = head(invariants.dim, classes)
+
+    # Properties, because a Rep among the attributes would be part of what a weights file compares.
+    @property
+    def rep_in(self) -> Rep:
+        """Of a pixel: trivial copies."""
+        group, channels, _ = self._ends
+        return group.rep([(channels, group.trivial)])
+
+    @property
+    def rep_out(self) -> Rep:
+        """Of the scores: trivial copies."""
+        group, _, classes = self._ends
+        return group.rep([(classes, group.trivial)])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x).mean((-2, -1)))

@@ -96,6 +96,17 @@ class LorentzGroupNetwork(Constants):
         self.rep = group.rep([(sizes[-1], a) for a in labels])
         self.head = head(scalars + 2, classes)
 
+    # Properties, because a Rep among the attributes would be part of what a weights file compares.
+    @property
+    def rep_in(self) -> Rep:
+        """Of a particle: its momentum."""
+        return self.group.vector
+
+    @property
+    def rep_out(self) -> Rep:
+        """Of the scores: trivial copies."""
+        return self.group.rep([(self.head[-1].out_features, self.group.trivial)])  # type: ignore[list-item]
+
     def features(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scalars (batch, n, scalars), tensors (batch, n, rep.dim) and invariants of the jet (batch, 2)."""
         if vectors.ndim != 3 or vectors.shape[-1] != self.group.vector.dim:

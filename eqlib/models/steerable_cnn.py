@@ -62,6 +62,7 @@ class SteerableCNN(torch.nn.Module):
         channels: int = 1,
     ) -> None:
         super().__init__()
+        self._ends = (group, channels, classes)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation: got {activation!r}, expected one of {ACTIVATIONS}")
         rep = group.rep([(channels, group.trivial)])
@@ -88,6 +89,19 @@ class SteerableCNN(torch.nn.Module):
             blocks += [nn.BatchNorm(out, axis=1), torch.nn.ReLU()] if norm else [torch.nn.ReLU()]
         self.features = torch.nn.Sequential(*blocks)
         self.head = torch.nn.Sequential(torch.nn.Dropout(dropout), torch.nn.Linear(out.dim, classes))
+
+    # Properties, because a Rep among the attributes would be part of what a weights file compares.
+    @property
+    def rep_in(self) -> Rep:
+        """Of a pixel: trivial copies, of the group of the first block."""
+        group, channels, _ = self._ends
+        return group.rep([(channels, group.trivial)])
+
+    @property
+    def rep_out(self) -> Rep:
+        """Of the scores: trivial copies."""
+        group, _, classes = self._ends
+        return group.rep([(classes, group.trivial)])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x).mean((-2, -1)))
