@@ -8,6 +8,7 @@ import pytest
 
 from eqlib import data, groups, training
 from eqlib.tasks import digits as digit_task
+from eqlib.tasks import inertia as inertia_task
 from eqlib.tasks import jets as jet_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -312,3 +313,20 @@ def test_logs_name_every_run():
         for line in found:
             assert {"command", "commit", "seed", "seconds"} <= line.keys(), (path.name, line)
         assert {line["seed"] for line in found} >= {0, 1, 2}, path.name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "checkpoints").glob("*.pt")), ids=lambda path: path.stem)
+def test_kept_weights_give_their_network_back(path):
+    """Each file names its task, model and command, and its network has the accuracy that it says, or the error."""
+    trained = training.load(path)
+    notes = trained.notes
+    assert {"command", "task", "model", "seed", "sizes", "parameters", "seconds", "torch", "threads"} <= notes.keys()
+    assert training.count_parameters(trained.network) == notes["parameters"]
+    assert f"-m eqlib.train {notes['task']} --model {notes['model']} " in notes["command"]
+    if notes["task"] == "digits":
+        test = data.digits(rotated=True, size=notes["sizes"]["size"], seed=notes["seed"]).test
+        wrong = len(digit_task.wrong_labels(trained.network, test))
+        assert abs(wrong - round((1 - notes["test_accuracy"]) * len(test))) <= 1
+    if notes["task"] == "inertia":
+        error = inertia_task.error(trained.network, data.rigid_bodies(200, 5, seed=1005))
+        assert error == pytest.approx(notes["test_error"], rel=1e-3)

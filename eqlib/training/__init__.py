@@ -3,8 +3,8 @@
 from eqlib.training import runs
 from eqlib.training.batches import Data, Metric, Source
 from eqlib.training.devices import device
-from eqlib.training.evaluate import evaluate, predict
-from eqlib.training.fit import fit
+from eqlib.training.evaluation import evaluate, predict
+from eqlib.training.loop import fit
 from eqlib.training.metrics import accuracy, auc, bootstrap, cross_entropy, paired, paired_auc, rejection, roc
 from eqlib.training.optimisers import cosine, lbfgs, warm_cosine
 from eqlib.training.recipe import Recipe

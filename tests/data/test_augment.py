@@ -8,7 +8,7 @@ import torch
 
 from eqlib import data, groups
 from eqlib.data import bodies
-from eqlib.training.fit import _name
+from eqlib.training.recipe import _name
 
 GROUP = groups.Lorentz()
 REACH = partial(data.shift_images, reach=3)

@@ -16,7 +16,7 @@ from eqlib import processes
 from eqlib.training.batches import Data, Metric, Source, as_data, tensors
 from eqlib.training.checkpoint import reserved, shapes
 from eqlib.training.devices import placed, reseed, seeded
-from eqlib.training.evaluate import evaluate
+from eqlib.training.evaluation import evaluate
 from eqlib.training.recipe import Recipe, choose, describe
 from eqlib.training.report import Report
 from eqlib.training.state import History, State

@@ -148,7 +148,7 @@ def test_a_killed_process_resumes(tmp_path):
     script.write_text(
         "import os, sys, torch\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_fit import run, make_model\n"
+        "from test_loop import run, make_model\n"
         "save, count = torch.save, []\n"
         "def killed(content, file):\n"
         "    count.append(1)\n"
@@ -433,7 +433,7 @@ def test_two_runs_cannot_write_one_checkpoint(tmp_path):
     path, refused = tmp_path / "c.pt", []
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_fit import run, make_model\n"
+        "from test_loop import run, make_model\n"
         f"run(make_model(), epochs=1, checkpoint={str(path)!r})\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(training.__file__).parents[2])}
