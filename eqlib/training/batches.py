@@ -14,7 +14,17 @@ CPU = torch.device("cpu")
 
 
 class Data(Protocol):
-    """Anything with a length and batches by index, where the last item of a batch is the target."""
+    """Anything with a length and batches by index, where the last item of a batch is the target.
+
+    >>> class Squares:
+    ...     def __len__(self) -> int:
+    ...         return 10
+    ...
+    ...     def batch(self, indices):
+    ...         return indices, indices**2
+    >>> Squares().batch(np.array([1, 3]))
+    (array([1, 3]), array([1, 9]))
+    """
 
     def __len__(self) -> int: ...
 

@@ -40,8 +40,6 @@ def save_weights(model: nn.Module, path: Path | str, /, **meta: Any) -> None:
     >>> save_weights(nn.Linear(3, 2), path, seed=0)
     >>> load_weights(nn.Linear(3, 2), path)
     {'seed': 0}
-    >>> load(path, make=lambda notes: nn.Linear(3, 2)).network
-    Linear(in_features=3, out_features=2, bias=True)
     """
     try:
         notes = json.dumps(meta)
@@ -88,6 +86,13 @@ def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = 
     task's make and prepare. make: notes -> the network without its weights, for files of a reader's own scripts.
     Nothing in the file is executed. Raises ValueError for a file that is not such, whose notes do not say what is needed, or
     whose weights are another model's.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "net.pt"
+    >>> save_weights(nn.Linear(3, 2), path, width=2)
+    >>> trained = load(path, make=lambda notes: nn.Linear(3, notes["width"]))
+    >>> trained.network, trained.notes
+    (Linear(in_features=3, out_features=2, bias=True), {'width': 2})
     """
     content = read(path, "weights")
     notes = json.loads(content["meta"])

@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from eqlib import groups, tasks, training
 from eqlib import nn as eqnn
-from eqlib.training import batches, checkpoint, report
+from eqlib.training import batches, checkpoint, devices, report
 
 torch.set_num_threads(1)
 
@@ -495,6 +495,22 @@ def test_the_device_is_what_is_there(monkeypatch):
     assert training.device("auto") == torch.device("cuda") and training.device("cuda:1") == torch.device("cuda:1")
 
 
+def test_a_network_comes_back_from_a_device_that_nobody_asked_for(monkeypatch):
+    """Or a reader's next cell, which knows of no device, would fail where there is one."""
+
+    class Moved(nn.Linear):
+        def to(self, where):
+            places.append(where.type)
+            return self
+
+    places = []
+    monkeypatch.setattr(devices, "device", lambda name: torch.device(name or "cuda"))
+    for name in (None, "cuda"):
+        with devices.placed(Moved(2, 2), name) as here:
+            assert here.type == "cuda"
+    assert places == ["cuda", "cpu", "cuda"]
+
+
 def test_float64_stays_off_mps(monkeypatch):
     """It has none: a model that goes where there is a device goes to the CPU instead, one that is sent there is refused."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -621,7 +637,7 @@ def task(monkeypatch):
 
 
 def test_weights_bring_back_their_network(tmp_path, task):
-    path, net = tmp_path / "w.pt", task.make("1", 0, 3)
+    path, net = tmp_path / "w.pt", task.make("1", 5, 3)  # trained: other weights than those of seed 0
     notes = {"task": "toys", "model": "1", "seed": 0, "sizes": {"width": 3}, "seconds": 1.5}
     training.save_weights(net, path, **notes)
     torch.manual_seed(7)

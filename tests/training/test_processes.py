@@ -274,6 +274,7 @@ def work(folder: Path) -> None:
     rank, results = processes.rank(), {}
     for name, (run, model, _) in cases(folder).items():
         history = run(model)
+        assert not any("forward" in vars(module) for module in model.modules()), "statistics of one process again"
         results[name] = {"loss": history.loss, "valid": history.valid, "weights": model.state_dict()}
         if name.startswith("sometimes"):
             results[name]["none"] = [k for k, p in model.named_parameters() if p.grad is None]
