@@ -57,9 +57,9 @@ Dihedral.table = property(lambda self: np.array(super(Dihedral, self).table).T)
 """,
     # A dropped path: no filters of frequency 2.
     "04_steerable_kernels.ipynb": """
-from eqlib import kernels
-right = kernels.angular_basis
-kernels.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 2 else None]
+from eqlib.kernels import steerable
+right = steerable.angular_basis
+steerable.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 2 else None]
 """,
     # Circular harmonics with the wrong phase.
     "05_harmonic_networks.ipynb": """
@@ -69,9 +69,9 @@ harmonics.harmonics = lambda group, x, *rest, **options: right(group, x.flip(-1)
 """,
     # Clebsch-Gordan tensors of the wrong sign, where a filter has degree 2.
     "07_moment_of_inertia.ipynb": """
-from eqlib import kernels
-right = kernels.angular_basis
-kernels.angular_basis = lambda a, b, degree: -right(a, b, degree) if degree == 2 else right(a, b, degree)
+from eqlib.kernels import steerable
+right = steerable.angular_basis
+steerable.angular_basis = lambda a, b, degree: -right(a, b, degree) if degree == 2 else right(a, b, degree)
 """,
     # Four-vectors with the metric of Euclid.
     "13_jet_tagging.ipynb": """

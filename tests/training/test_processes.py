@@ -291,7 +291,8 @@ def work(folder: Path) -> None:
     results |= {"messages": messages, "bar": bar.getvalue()} | draws(folder)
     results["predicted"] = training.predict(make("small"), (torch.zeros(5, 1, 13, 13).double(), torch.zeros(5)), 2)
     for precision in PRECISION:
-        train.main([*COMMAND, str(folder / f"command{precision}.pt"), *precision.split()])
+        place = folder / f"command{precision}"
+        train.main([*COMMAND, f"{place}.pt", "--json", f"{place}.json", *precision.split()])
     torch.save(results, folder / f"result {rank}.pt")
     training.fit(make("linear"), mse_loss, OneBreaks(), epochs=1, batch_size=8, progress=False)
 
@@ -417,17 +418,17 @@ def test_a_process_that_fails_ends_the_others(run_of_three: Run) -> None:
 
 
 def test_the_command_with_three_processes(
-    run_of_three: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run_of_three: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It prints one report, writes one file, and finds what one process finds; `-m eqlib.train` hands it to `run`."""
     assert results(run_of_three)
-    reports = run_of_three[1].stdout.splitlines()
-    assert len(reports) == len(PRECISION)
-    for (precision, limit), printed in zip(PRECISION.items(), reports, strict=True):
-        train.main([*COMMAND, str(tmp_path / "one.pt"), *precision.split()])
-        report = json.loads(capsys.readouterr().out)
-        assert json.loads(printed) | {k: report[k] for k in ("seconds", "cpu_seconds")} == report
+    monkeypatch.setenv("EQLIB_CACHE", str(tmp_path / "cache"))
+    assert run_of_three[1].stdout.count("model          cnn-augmented") == len(PRECISION)  # a table each, from process 0
+    for precision, limit in PRECISION.items():
         files = tmp_path / "one.pt", run_of_three[0] / f"command{precision}.pt"
+        train.main([*COMMAND, str(files[0]), "--json", str(files[0].with_suffix(".json")), *precision.split()])
+        report, shared = (json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) for path in files)
+        assert shared | {k: report[k] for k in ("seconds", "cpu_seconds")} == report
         one, three = (torch.load(path, weights_only=True)["weights"] for path in files)
         assert apart(one, three) < limit
     handed: list[Callable[[], None]] = []
