@@ -27,14 +27,14 @@ LONG = (
     "test_notebooks.py",
     "test_refresh.py",
 )
-LONG += ("tests/tasks/", "any_process", "wigner_3j", "E8", "compile", "resume")
+LONG += ("tests/tasks/", "test_train.py", "any_process", "wigner_3j", "E8", "compile", "resume")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `pytest -n`, what shares a kernel, a browser or `warm_kernels` stays with one worker; other tests go one by one.
+    """With `pytest -n`, what shares a kernel, browser, torchrun or `warm_kernels` stays with one worker; others go one by one.
 
     A file at a time would build some groups once instead of twice, for 2 % of the processor's time, and end less evenly.
     (xdist's own groups, `--dist loadgroup`, are lost on pytest 9.2: xdist 3.8 writes them where it no longer reads.)
@@ -46,7 +46,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.split("::")[0]
             if file.endswith(("test_notebooks.py", "test_refresh.py")):
                 return "warm kernels"
-            return file if file.endswith((".ipynb", "test_browser.py")) else nodeid
+            return file if file.endswith((".ipynb", "test_browser.py", "test_processes.py")) else nodeid
 
     config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return ByKernel(config, log)

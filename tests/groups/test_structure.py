@@ -1,6 +1,8 @@
 """Reps, subgroups, the regular rep, the pinned basis of Clebsch-Gordan tensors, and what an import costs."""
 
 import copy
+import hashlib
+import itertools
 import pickle
 import subprocess
 import sys
@@ -8,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from eqlib import groups
+from tests.groups.test_identities import ALL
 
 Q8 = groups.Finite([[1, 4, 3, 6, 5, 0, 7, 2], [2, 7, 4, 1, 6, 3, 0, 5]], name="Q8")  # on its own elements
 FINITE = [*(groups.Cyclic(n) for n in range(1, 9)), *(groups.Dihedral(n) for n in range(1, 9))]
@@ -122,30 +126,24 @@ def test_groups_load_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-DIGEST = """
-import hashlib, sys, torch
-from itertools import product
-torch.set_default_dtype(getattr(torch, sys.argv[1]))
-from test_identities import ALL
-found = hashlib.sha256()
-for group, irreps in ALL:
-    for a in irreps:
-        for x in (a.generators, a.discrete, a.endomorphisms, a(group.sample(2, seed=1))):
-            assert x.dtype == "float64"
-            found.update(x.tobytes())
-    for a, b, c in product(irreps, repeat=3):
-        found.update(group.clebsch_gordan(a, b, c).values.tobytes())
-print(found.hexdigest())
-"""
+def digest():
+    """Of every table of every group: generators, matrices, endomorphisms, elements, Clebsch-Gordan tensors."""
+    found = hashlib.sha256()
+    for group, irreps in ALL:
+        for a in irreps:
+            for x in (a.generators, a.discrete, a.endomorphisms, a(group.sample(2, seed=1))):
+                assert x.dtype == "float64"
+                found.update(x.tobytes())
+        for a, b, c in itertools.product(irreps, repeat=3):
+            found.update(group.clebsch_gordan(a, b, c).values.tobytes())
+    return found.hexdigest()
 
 
 def test_tables_are_the_same_bits_under_any_default_and_in_any_process():
     """What test_identities.py shows under one torch default holds under the other: these are the same numbers."""
-    found = [
-        subprocess.run(
-            [sys.executable, "-c", DIGEST, dtype], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout
-        for dtype in ("float32", "float64")
-    ]
-    assert len(found[0]) == 65
-    assert found[0] == found[1]
+    code = "import torch; torch.set_default_dtype(torch.float64); from tests.groups.test_structure import digest; print(digest())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert torch.get_default_dtype() == torch.float32
+    assert done.stdout.strip() == digest()

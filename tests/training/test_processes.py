@@ -417,13 +417,13 @@ def test_a_process_that_fails_ends_the_others(run_of_three: Run) -> None:
     assert "ValueError: this disk is worn out" in run_of_three[1].stderr
 
 
-def test_the_command_with_three_processes(
-    run_of_three: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_with_three_processes(run_of_three: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It prints one report, writes one file, and finds what one process finds; `-m eqlib.train` hands it to `run`."""
     assert results(run_of_three)
     monkeypatch.setenv("EQLIB_CACHE", str(tmp_path / "cache"))
-    assert run_of_three[1].stdout.count("model          cnn-augmented") == len(PRECISION)  # a table each, from process 0
+    assert run_of_three[1].stdout.count("model          cnn-augmented") == len(
+        PRECISION
+    )  # a table each, from process 0
     for precision, limit in PRECISION.items():
         files = tmp_path / "one.pt", run_of_three[0] / f"command{precision}.pt"
         train.main([*COMMAND, str(files[0]), "--json", str(files[0].with_suffix(".json")), *precision.split()])
