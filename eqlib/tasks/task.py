@@ -135,14 +135,16 @@ def report(
     """What a run says of itself: the line of a log, and the notes beside saved weights.
 
     sizes: `make`'s keywords. measured: the task's own figures. `seconds` and `cpu_seconds` are those of all epochs, also of
-    a run that was stopped and went on.
+    a run that was stopped and went on. `best_epoch`, from 0, is the one whose weights were kept, where the recipe asks for it.
     """
+    best = {} if history.best_epoch is None else {"best_epoch": history.best_epoch}
     return {
         "task": task,
         "model": model,
         "seed": seed,
         "sizes": dict(sizes),
         "epochs": recipe.epochs,
+        **best,
         "batch_size": recipe.batch_size,
         "lr": recipe.lr,
         "parameters": training.count_parameters(net),
