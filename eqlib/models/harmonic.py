@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from eqlib import nn
-from eqlib.groups import Group, Rep
-from eqlib.models.heads import head
+from eqlib.groups import Group
+from eqlib.models.heads import InvariantScores, head
 
 
-class HarmonicNet(torch.nn.Module):
+class HarmonicNet(InvariantScores):
     """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under rotations that the grid resolves.
 
     A filter is a sum over radial profiles R(r) e^{i (m phi + beta)} with m the difference of two frequencies (review, Eq. 4): of
@@ -47,8 +46,7 @@ class HarmonicNet(torch.nn.Module):
         channels: int = 1,
         pool: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
-        self._ends = (group, channels, classes)
+        super().__init__(group, channels, classes)
         rep = group.rep([(channels, group.trivial)])
         blocks: list[torch.nn.Module] = []
         for i, text in enumerate(hidden):
@@ -60,19 +58,3 @@ class HarmonicNet(torch.nn.Module):
         invariants = nn.Invariants(rep, axis=1)
         self.features = torch.nn.Sequential(*blocks, invariants)
         self.head = head(invariants.dim, classes)
-
-    # Properties, because a Rep among the attributes would be part of what a weights file compares.
-    @property
-    def rep_in(self) -> Rep:
-        """Of a pixel: trivial copies."""
-        group, channels, _ = self._ends
-        return group.rep([(channels, group.trivial)])
-
-    @property
-    def rep_out(self) -> Rep:
-        """Of the scores: trivial copies."""
-        group, _, classes = self._ends
-        return group.rep([(classes, group.trivial)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean((-2, -1)))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+from torch import Tensor
+
+from eqlib.groups import Group, Rep
 
 
 def perceptron(sizes: list[int]) -> torch.nn.Sequential:
@@ -34,3 +37,33 @@ def head(features: int, classes: int) -> torch.nn.Sequential:
         torch.nn.SiLU(),
         torch.nn.Linear(32, classes),
     )
+
+
+class InvariantScores(torch.nn.Module):
+    """Images (batch, channels, n, n) -> scores (batch, classes): `features`, their mean over the pixels, `head`.
+
+    A subclass sets the two. The reps are properties, because one among the attributes would be part of what a weights file
+    compares.
+    """
+
+    features: torch.nn.Module
+    head: torch.nn.Module
+
+    def __init__(self, group: Group, channels: int, classes: int) -> None:
+        super().__init__()
+        self._ends = (group, channels, classes)
+
+    @property
+    def rep_in(self) -> Rep:
+        """Of a pixel: trivial copies."""
+        group, channels, _ = self._ends
+        return group.rep([(channels, group.trivial)])
+
+    @property
+    def rep_out(self) -> Rep:
+        """Of the scores: trivial copies."""
+        group, _, classes = self._ends
+        return group.rep([(classes, group.trivial)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x).mean((-2, -1)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
 
 from eqlib import nn
 from eqlib.groups import Group, Rep, fields, regular
+from eqlib.models.heads import InvariantScores
 
 
-class SteerableCNN(torch.nn.Module):
+class SteerableCNN(InvariantScores):
     """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under the turns that the grid resolves.
 
     Each block is a steerable convolution, batch normalisation, an activation and, where asked, pooling by two. Then come
@@ -61,8 +61,7 @@ class SteerableCNN(torch.nn.Module):
         dropout: float = 0.0,
         channels: int = 1,
     ) -> None:
-        super().__init__()
-        self._ends = (group, channels, classes)
+        super().__init__(group, channels, classes)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation: got {activation!r}, expected one of {ACTIVATIONS}")
         rep = group.rep([(channels, group.trivial)])
@@ -89,22 +88,6 @@ class SteerableCNN(torch.nn.Module):
             blocks += [nn.BatchNorm(out, axis=1), torch.nn.ReLU()] if norm else [torch.nn.ReLU()]
         self.features = torch.nn.Sequential(*blocks)
         self.head = torch.nn.Sequential(torch.nn.Dropout(dropout), torch.nn.Linear(out.dim, classes))
-
-    # Properties, because a Rep among the attributes would be part of what a weights file compares.
-    @property
-    def rep_in(self) -> Rep:
-        """Of a pixel: trivial copies, of the group of the first block."""
-        group, channels, _ = self._ends
-        return group.rep([(channels, group.trivial)])
-
-    @property
-    def rep_out(self) -> Rep:
-        """Of the scores: trivial copies."""
-        group, _, classes = self._ends
-        return group.rep([(classes, group.trivial)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean((-2, -1)))
 
 
 class GroupCNN(SteerableCNN):

@@ -95,10 +95,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def make(model: str, seed: int = 0, size: int = 21) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights, for images of `size` pixels; ValueError for another name."""
-    built = task.chosen(model, MODELS).make
-    if built is None:
-        raise ValueError(f"model: got {model!r}, which learns nothing; expected a network")
-    return task.seeded(seed, lambda: built(size))
+    return task.made(model, MODELS, seed, size=size)
 
 
 def prepare(model: str, raw: Any, size: int = 21) -> tuple[Tensor]:

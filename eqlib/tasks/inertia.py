@@ -96,9 +96,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def make(model: str, seed: int = 0, points: int = POINTS) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights, for bodies of `points` points (which only `coordinates` must know)."""
-    built = task.chosen(model, MODELS).make
-    assert built is not None  # all of them learn
-    return task.seeded(seed, lambda: built(points))
+    return task.made(model, MODELS, seed, points=points)
 
 
 def prepare(model: str, raw: Any, points: int = POINTS) -> tuple[Tensor, Tensor, Tensor]:

@@ -75,10 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def make(model: str, seed: int = 0) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights."""
-    built = task.chosen(model, MODELS).make
-    if built is None:
-        raise ValueError(f"model: got {model!r}, which is no network; expected one of {', '.join(TAGGERS)}")
-    return task.seeded(seed, built)
+    return task.made(model, MODELS, seed)
 
 
 def inputs(model: str, jets: data.Jets) -> data.JetInputs:

@@ -60,10 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def make(model: str, seed: int = 0) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights."""
-    built = task.chosen(model, MODELS).make
-    if built is None:
-        raise ValueError(f"model: got {model!r}, which learns nothing; expected a network")
-    return task.seeded(seed, built)
+    return task.made(model, MODELS, seed)
 
 
 def prepare(model: str, raw: Any) -> tuple[Tensor]:

@@ -51,9 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def make(model: str, seed: int = 0) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights."""
-    built = task.chosen(model, MODELS).make
-    assert built is not None  # all of them learn
-    return task.seeded(seed, built)
+    return task.made(model, MODELS, seed)
 
 
 def prepare(model: str, raw: Any) -> tuple[Tensor, Tensor]:

@@ -75,11 +75,18 @@ def chosen(name: str, models: Mapping[str, Model], given: Mapping[str, Any] | No
     return found
 
 
-def seeded(seed: int, make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
-    """A network whose initial weights are drawn from this seed; the caller's random numbers go on as if nothing had been."""
+def made(name: str, models: Mapping[str, Model], seed: int, **sizes: Any) -> torch.nn.Module:
+    """The network of this name and these sizes, its initial weights drawn from this seed.
+
+    The caller's random numbers go on as if nothing had been drawn. ValueError for another name, and for one that is no network.
+    """
+    make = chosen(name, models).make
+    if make is None:
+        networks = [other for other, model in models.items() if model.make is not None]
+        raise ValueError(f"model: got {name!r}, which learns nothing, expected one of {', '.join(networks)}")
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
-        return make()
+        return make(**sizes)
 
 
 def positive(**numbers: float | None) -> None:

@@ -67,7 +67,7 @@ def test_changed_labels() -> None:
 def test_bad_arguments_are_refused() -> None:
     for call, message in (
         (lambda: digits.run("mlp"), "model: got 'mlp', expected one of harmonic"),
-        (lambda: digits.make("neighbours"), "model: got 'neighbours', which learns nothing"),
+        (lambda: digits.make("neighbours"), "model: got 'neighbours', which learns nothing, expected one of harmonic"),
         (lambda: digits.run(steps=0), "steps: got 0"),
         (lambda: digits.run("neighbours", lr=0.1), "lr: got 0.1, but the model 'neighbours' learns nothing"),
         (lambda: digits.run(folder="/nowhere"), "folder: got '/nowhere'"),

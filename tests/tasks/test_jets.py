@@ -94,7 +94,7 @@ def test_splits_are_the_shipped_ones_and_those_of_a_folder(tmp_path):
 def test_an_unknown_tagger_is_refused():
     with pytest.raises(ValueError, match="model: got 'transformer', expected one of lorentz"):
         task.run("transformer")
-    with pytest.raises(ValueError, match="which is no network"):
+    with pytest.raises(ValueError, match="which learns nothing, expected one of lorentz"):
         task.make("tree")
 
 
