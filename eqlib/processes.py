@@ -165,7 +165,7 @@ Loss = Callable[[Any, Any], Tensor]
 
 @contextlib.contextmanager
 def synchronised(model: torch.nn.Module, loss: Loss) -> Iterator[Callable[[Any, Any, float], Tensor]]:
-    """The function (inputs, target, weight) -> loss(model(*inputs), target), on this process's rows, which weigh so much.
+    """The function (inputs, target, weight) -> `loss(model(*inputs), target)`, on this process's rows, which weigh so much.
 
     Its gradients are means over the processes, stay None where no process has one, and may be second derivatives; torch's
     DistributedDataParallel takes them while the backward pass goes on. Meanwhile `batch_mean` and torch's BatchNorm in the

@@ -1,6 +1,6 @@
 """What every task shares: models by name, seeded weights, one call of the training loop, the report.
 
-A task is a module of `eqlib.tasks` with
+A task is a module of `eqlib.tasks` with::
 
     MODELS                      name -> `Model`
     arguments(parser)           its own command-line options; their names are those of `run`'s arguments

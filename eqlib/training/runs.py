@@ -109,7 +109,7 @@ def elsewhere(python: str, script: str | Path, job: Any) -> list[Line]:
 def values(
     path: str | Path, value: str = "test_accuracy", by: Sequence[str] = ("model", "images"), **only: Any
 ) -> dict[tuple[Any, ...], list[Any]]:
-    """What the runs of a log found: what `by` names -> their `value`s in the order of seeds.
+    """What the runs of a log found: what `by` names -> that entry of each line, `value`, in the order of seeds.
 
     only: entries that a line must have, such as task="spins".
     """
