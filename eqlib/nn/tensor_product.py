@@ -21,7 +21,8 @@ class TensorProduct(Constants):
 
     Args:
         weights: "shared" (a parameter), "external" (given in forward, last axis `weight_numel`), or None: no weights, and the
-            blocks of rep_out name the irreps to keep; `rep_out` becomes every copy of them in rep_a (x) rep_b, an isometry.
+            blocks of rep_out name the irreps to keep; `rep_out` becomes every copy of them in rep_a (x) rep_b, an isometry. Which
+            one, its sign too, is `groups.copies`' choice, not that of `Group.clebsch_gordan`: 1o x 1o -> 2e comes out negated.
         depthwise: channels of a are not mixed: a path joins blocks with mul_out = mul_a and has K * mul_a * mul_b weights.
 
     >>> import torch
