@@ -7,8 +7,8 @@
 FOLDER holds MNIST's idx files; without the test file the last 10,000 images of the training file are the test. Steps are chosen
 so that every model takes about the same CPU time on one thread, below 20 minutes; with fewer images it is a third of them, and at
 most 1,000 epochs. The choice among steerable networks was made on validation images. A run that is cut off goes on from its
-checkpoint, and its seconds are those of all its stretches. Lines with "clock": "last stretch" are older than that; their CPU seconds an
-epoch agree between the seeds of a model to 8 %, so that none of them lacks a stretch worth speaking of.
+checkpoint, and its seconds are those of all its stretches. Lines with "clock": "last stretch" are older than that; their CPU
+seconds an epoch agree between the seeds of a model to 8 %, so that none of them lacks a stretch worth speaking of.
 """
 
 from __future__ import annotations

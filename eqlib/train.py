@@ -34,8 +34,14 @@ Trained weights give their network back: `training.load("harmonic.pt")` in Pytho
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Ends with one line on stderr, and no traceback, where the input is at fault."""
-    given = vars(_parser().parse_args(arguments))
+    parsed, unknown = _parser().parse_known_args(arguments)
+    given = vars(parsed)
     found = module(given.pop("task"))
+    if unknown:
+        _fail(
+            found,
+            ValueError(f"no such option: {' '.join(unknown)} (python -m eqlib.train {found.TASK} --help lists them)"),
+        )
     try:
         run(found, given)
     except KeyboardInterrupt:
@@ -53,11 +59,15 @@ def module(name: str) -> ModuleType:
 
 def run(task: ModuleType, given: dict[str, Any]) -> None:
     """One run: checks what can be checked before it, trains, writes what was asked for, prints a table."""
-    torch.set_num_threads(given.pop("threads"))
+    threads = given.pop("threads")
+    shape.positive(threads=threads)
+    if not 0 <= given["seed"] < 2**32:
+        raise ValueError(f"seed: got {given['seed']}, expected 0 ... {2**32 - 1}")
+    torch.set_num_threads(threads)
     weights, file = given.pop("weights", None), given.pop("json", None)
     for option, path in (("weights", weights), ("json", file), ("checkpoint", given.get("checkpoint"))):
-        if path is not None and not path.parent.is_dir():
-            raise ValueError(f"{option}: got {str(path)!r}, expected a place in a folder that is there")
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise ValueError(f"{option}: got {str(path)!r}, expected a file in a folder that is there")
     model = given["model"]
     learns = task.MODELS[model].make is not None
     if weights is not None and not learns:
@@ -160,7 +170,7 @@ def _checkpoint_of(task: str, given: dict[str, Any]) -> Path | None:
 
 def _how_to_go_on(checkpoint: Path | None) -> str:
     if checkpoint is None or not checkpoint.exists():
-        return "nothing was kept"
+        return "training had not begun, and nothing was kept"
     return f"the same command goes on from {checkpoint}"
 
 
@@ -168,7 +178,13 @@ def _fail(task: ModuleType, error: Exception) -> NoReturn:
     """One line on stderr, in terms of the options, and exit status 2."""
     name, colon, rest = str(error).partition(":")
     name = getattr(task, "RENAMED", {}).get(name, name)
-    own = {*inspect.signature(task.run).parameters, *inspect.signature(shape.train).parameters, "weights", "json"}
+    own = {
+        *inspect.signature(task.run).parameters,
+        *inspect.signature(shape.train).parameters,
+        "weights",
+        "json",
+        "threads",
+    }
     text = f"--{'data' if name == 'folder' else name.replace('_', '-')}:{rest}" if colon and name in own else str(error)
     print(f"python -m eqlib.train {task.TASK}: error: {' '.join(text.split())}", file=sys.stderr)
     raise SystemExit(2) from (error if os.environ.get("EQLIB_TRACEBACK") else None)

@@ -88,7 +88,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
     add("--data", type=Path, dest="folder", help="folder with MNIST's idx files (default: scikit-learn's digits)")
     add("--images", type=int, help="training images (default: 1000, of MNIST 12000)")
-    add("--steps", type=int, help="steps of the optimizer (default: 600, on MNIST 15000)")
+    add("--steps", type=int, help="steps of the optimizer, rounded to whole epochs (default: 600, on MNIST 15000)")
     add("--batch-size", type=int, help="images a step (default: 32, on MNIST 16)")
     add("--lr", type=float, help="learning rate at the start (default: 0.005, on MNIST 0.01)")
 
@@ -130,7 +130,11 @@ def run(
     else:
         if not Path(folder).is_dir():
             raise ValueError(f"folder: got {str(folder)!r}, expected a folder with MNIST's idx files")
-        splits = data.rotated_mnist(folder, train=12_000 if images is None else images, seed=seed)
+        try:
+            splits = data.rotated_mnist(folder, train=12_000 if images is None else images, seed=seed)
+        except FileNotFoundError as error:
+            missing = f"expected a folder with MNIST's idx files: no {data.mnist_idx.FILES['train'][0]}, raw or .gz, or its labels"
+            raise ValueError(f"folder: got {str(folder)!r}, {missing}") from error
         steps, batch_size, lr = steps or 15_000, batch_size or 16, lr or 1e-2
     if found.make is None:
         return None, _neighbours(splits, seed)

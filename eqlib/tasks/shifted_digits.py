@@ -55,7 +55,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The task's own options."""
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
     add("--images", type=int, help="training images, at most 1000 (default: 300)")
-    add("--steps", type=int, help=f"steps of the optimizer, {BATCH} images each (default: 300 to 1500, by model)")
+    add(
+        "--steps",
+        type=int,
+        help=f"steps of the optimizer, rounded to whole epochs, {BATCH} images each (default: 300 to 1500, by model)",
+    )
 
 
 def make(model: str, seed: int = 0) -> torch.nn.Module:

@@ -46,7 +46,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The task's own options."""
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
     add("--graphs", type=int, help="training graphs (default: 300)")
-    add("--steps", type=int, help=f"steps of the optimizer, {BATCH} graphs each (default: 1000 to 1600, by model)")
+    add(
+        "--steps",
+        type=int,
+        help=f"steps of the optimizer, rounded to whole epochs, {BATCH} graphs each (default: 1000 to 1600, by model)",
+    )
 
 
 def make(model: str, seed: int = 0) -> torch.nn.Module:
