@@ -7,7 +7,9 @@
 Equal data, about equal parameters, equal epochs; the seconds of each run stand in the log. Lines with "clock": "last stretch"
 are older than the clock that counts all stretches of a resumed run: of a run that was stopped they lack what came before. An
 epoch of 6,000 jets takes 48 CPU seconds (lorentz), 26 (linear), 22 (invariants), 11 (ParticleNet) on another machine, and
-none of these lines has less for its epochs; the one that had was run again, to the same judgement of every jet. After the training every test
+none of these lines has less for its epochs; the one that had was run again, to the same judgement of every jet.
+
+After the training every test
 jet is boosted into a random direction, or turned, and judged again.
 """
 

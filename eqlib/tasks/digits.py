@@ -133,8 +133,9 @@ def run(
         try:
             splits = data.rotated_mnist(folder, train=12_000 if images is None else images, seed=seed)
         except FileNotFoundError as error:
-            missing = f"expected a folder with MNIST's idx files: no {data.mnist_idx.FILES['train'][0]}, raw or .gz, or its labels"
-            raise ValueError(f"folder: got {str(folder)!r}, {missing}") from error
+            name = data.mnist_idx.FILES["train"][0]
+            wanted = f"expected a folder with MNIST's idx files: no {name}, raw or .gz, or its labels"
+            raise ValueError(f"folder: got {str(folder)!r}, {wanted}") from error
         steps, batch_size, lr = steps or 15_000, batch_size or 16, lr or 1e-2
     if found.make is None:
         return None, _neighbours(splits, seed)
