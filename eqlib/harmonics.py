@@ -210,7 +210,8 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
 def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v): the Wigner D matrices, for O3 and SO3.
 
-    `vectors` are in components of `group.vector`. Batched and differentiable, also at the identity and at half turns.
+    One matrix (v, v) gives one, (rep.dim, rep.dim). `vectors` are in components of `group.vector`. Differentiable, also at the
+    identity and at half turns.
     Raises ValueError for a wrong shape or an irrep that no product of vectors holds.
 
     >>> import torch
@@ -225,8 +226,12 @@ def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     """
     group = rep.group
     v = group.vector.dim
-    if vectors.ndim != 3 or vectors.shape[1:] != (v, v):
-        raise ValueError(f"vectors: got {tuple(vectors.shape)}, expected (n, {v}, {v}), matrices of {group}.vector")
+    if vectors.shape[-2:] != (v, v) or vectors.ndim not in (2, 3):
+        raise ValueError(
+            f"vectors: got {tuple(vectors.shape)}, expected (n, {v}, {v}) or ({v}, {v}), matrices of {group}.vector"
+        )
+    if vectors.ndim == 2:
+        return matrices(rep, vectors[None])[0]
     known: dict[Irrep, Tensor] = {group.trivial: vectors.new_ones(len(vectors), 1, 1)}
     for (_, a), where in zip(group.vector.blocks, group.vector.slices, strict=True):
         here = slice(where.start, where.start + a.dim)

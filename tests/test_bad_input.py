@@ -39,6 +39,24 @@ TABLE = {
         lambda: nn.Linear(REP, IMAGE),
         "rep_in, rep_out: got reps of O3, O2, expected reps of one group",
     ),
+    "reps of two groups of one name": (
+        lambda: nn.Linear(*(groups.Finite([x], name="mine").rep("1a") for x in ([1, 0, 2], [1, 2, 0]))),
+        "rep_in, rep_out: got reps of mine, another group called mine, expected reps of one group",
+    ),
+    "a matrix for an irrep": (
+        lambda: O3.irrep("1o")(np.eye(3)),
+        "g: got an array, expected an Element: G.from_matrix(R)",
+    ),
+    "a matrix for a rep": (lambda: REP(np.eye(3)), "g: got an array, expected an Element: G.from_matrix(R)"),
+    "a tensor for a rep": (lambda: O3.rep("")(torch.eye(3)), "g: got Tensor, expected an Element: G.from_matrix(R)"),
+    "a vector for the matrices of a rep": (
+        lambda: harmonics.matrices(REP, torch.zeros(3)),
+        "vectors: got (3,), expected (n, 3, 3) or (3, 3), matrices of O3.vector",
+    ),
+    "an irrep for a rep": (
+        lambda: nn.Linear(REP, O3.trivial),
+        "rep_out: got O3:0e, expected a Rep, as G.rep(...) makes it",
+    ),
     "reps of two groups in a kernel": (
         lambda: kernels.SteerableKernel(REP, IMAGE, 1),
         "rep_in, rep_out: got reps of O3, O2, expected reps of one group",
@@ -524,3 +542,31 @@ def test_refused_with_the_reason(case):
     with pytest.raises(ValueError) as caught:  # the message is looked at whole
         call()
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: nn.GridConv(x, IMAGE, 3),
+        lambda x: nn.PointConv(x, IMAGE, 1, None),
+        lambda x: nn.Linear(x, IMAGE),
+        lambda x: nn.TensorProduct(IMAGE, IMAGE, x),
+        lambda x: kernels.SteerableKernel(x, IMAGE, 1),
+        *(
+            nn.Gate,
+            nn.NormActivation,
+            nn.FourierActivation,
+            nn.BatchNorm,
+            nn.LayerNorm,
+            nn.Dropout,
+            nn.GroupPool,
+            nn.GridPool,
+        ),
+        nn.Invariants,
+        lambda x: nn.Restrict(x, SO3),
+        lambda x: models.EquivariantMLP(IMAGE, x, IMAGE),
+    ],
+)
+def test_a_string_is_no_rep(make):
+    with pytest.raises(ValueError, match=r"rep\w*: got '0e', expected a Rep: G.rep\('0e'\)"):
+        make("0e")

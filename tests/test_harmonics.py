@@ -177,3 +177,9 @@ def test_constants_do_not_depend_on_the_default_dtype(double):
     ours = harmonics.Harmonics(O3, 5).step_3
     torch.set_default_dtype(torch.float32)
     assert torch.equal(harmonics.Harmonics(O3, 5).double().step_3, ours)
+
+
+def test_one_matrix_gives_one_matrix():
+    group = groups.O3()
+    rep, R = group.rep("0e+2x1o+3e"), torch.tensor(group.vector(group.sample(1, seed=2)))
+    assert torch.equal(harmonics.matrices(rep, R[0]), harmonics.matrices(rep, R)[0])

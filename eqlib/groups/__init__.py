@@ -7,6 +7,7 @@ from eqlib.groups.embedding import Embedding, embed
 from eqlib.groups.finite import Finite, Icosahedral, Octahedral, Symmetric
 from eqlib.groups.generated import from_generators
 from eqlib.groups.group import Group
+from eqlib.groups.identities import check
 from eqlib.groups.irrep import Irrep
 from eqlib.groups.lorentz import SL2C, Lorentz
 from eqlib.groups.null_spaces import copies, intertwiners
@@ -47,6 +48,7 @@ __all__ = [
     "Sp",
     "Spin",
     "Symmetric",
+    "check",
     "copies",
     "embed",
     "embed_roots",

@@ -66,6 +66,12 @@ class Element:
         return Element(self.group, tuple(factors))
 
 
+def no_element(g: object) -> ValueError:
+    """The error of a rep that is called with a matrix, as others take it, in place of an element."""
+    what = "an array" if isinstance(g, np.ndarray) else type(g).__name__
+    return ValueError(f"g: got {what}, expected an Element: G.from_matrix(R)")
+
+
 def exponential(x: Array) -> Array:
     """exp of real matrices (n, d, d); to the last digits where all are symmetric or all antisymmetric.
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from eqlib.groups.content import title
-from eqlib.groups.element import Array, Element, exponential
+from eqlib.groups.element import Array, Element, exponential, no_element
 
 DENSE = 1_000_000  # entries of all generators above which sparse ones are combined
 
@@ -152,6 +152,8 @@ class Irrep:
 
     def __call__(self, g: Element) -> Array:
         """Matrices of the elements, (n, d, d): Wigner's D for SO3 and O3."""
+        if not isinstance(g, Element):
+            raise no_element(g)
         if g.group != self.group:
             raise ValueError(f"an element of {title(g.group, self.group)} was given to an irrep of {self.group}")
         result = np.eye(self.dim)

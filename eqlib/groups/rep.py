@@ -11,7 +11,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from eqlib.groups.content import title
-from eqlib.groups.element import Array, Element
+from eqlib.groups.element import Array, Element, no_element
 from eqlib.groups.irrep import Irrep
 
 
@@ -222,6 +222,8 @@ class Rep:
         >>> rep(groups.O3().sample(7)).shape
         (7, 5, 5)
         """
+        if not isinstance(g, Element):
+            raise no_element(g)
         result = np.zeros((len(g), self.dim, self.dim))
         for (mul, a), where in zip(self.blocks, self.slices, strict=True):
             d = a(g)
@@ -253,6 +255,18 @@ class Rep:
         blocks = [a.discrete for mul, a in self.blocks for _ in range(mul)]
         rows = [scipy.linalg.block_diag(*(x[i] for x in blocks)) for i in range(self.group.components)]
         return np.array(rows).reshape(self.group.components, self.dim, self.dim)
+
+
+def same_group(**reps: Rep) -> None:
+    """ValueError unless all are reps, and of one group."""
+    for name, rep in reps.items():
+        if not isinstance(rep, Rep):
+            hint = f": G.rep({rep!r})" if isinstance(rep, str) else ", as G.rep(...) makes it"
+            raise ValueError(f"{name}: got {rep!r}, expected a Rep{hint}")
+    group, *others = [rep.group for rep in reps.values()]
+    if any(other != group for other in others):
+        listed = ", ".join([str(group), *(str(g) if g == group else title(g, group) for g in others)])
+        raise ValueError(f"{', '.join(reps)}: got reps of {listed}, expected reps of one group")
 
 
 def fields(rep: Rep, channels: int) -> Rep:

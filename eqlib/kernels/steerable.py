@@ -15,6 +15,7 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
+from eqlib.groups.rep import same_group
 from eqlib.harmonics import Harmonics, path, restricted
 
 
@@ -94,10 +95,7 @@ class SteerableKernel(Constants):
 
     def __init__(self, rep_in: Rep, rep_out: Rep, degree: int, mu: float = 0.0) -> None:
         super().__init__()
-        if rep_in.group != rep_out.group:
-            raise ValueError(
-                f"rep_in, rep_out: got reps of {rep_in.group}, {rep_out.group}, expected reps of one group"
-            )
+        same_group(rep_in=rep_in, rep_out=rep_out)
         self.rep_in, self.rep_out, self.degree = rep_in, rep_out, degree
         self.harmonics = Harmonics(rep_in.group, degree, mu=mu, normalization="norm")
         self._counts: list[list[int]] = []

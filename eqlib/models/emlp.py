@@ -9,7 +9,8 @@ from torch import Tensor
 
 from eqlib import nn
 from eqlib.groups import Irrep, Rep
-from eqlib.nn.blocks import same_group, split
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import split
 
 PRODUCT = 0.3  # size of the product beside the linear map, before training; EMLP takes 0.1
 BEND = 0.1  # how far the gates are from linear, before training: sigmoid(0.1 z) is nearly 1/2

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eqlib import nn
 from eqlib.groups import Rep
-from eqlib.nn.blocks import same_group
+from eqlib.groups.rep import same_group
 
 
 class TensorFieldNetwork(torch.nn.Module):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from eqlib.groups import Rep
-from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, split
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, shown, split
 
 
 class Gate(torch.nn.Module):
@@ -27,10 +28,13 @@ class Gate(torch.nn.Module):
     torch.Size([1, 8, 9, 9])
     """
 
+    extra_repr = shown
+
     def __init__(
         self, rep: Rep, axis: int = -1, activation: Callable[[Tensor], Tensor] = torch.nn.functional.silu
     ) -> None:
         super().__init__()
+        same_group(rep=rep)
         self.rep, self.axis, self.activation = rep, axis, activation
         self._trivial = [a.is_trivial for _, a in rep.blocks]
         self._gates = sum(mul for (mul, _), trivial in zip(rep.blocks, self._trivial, strict=True) if not trivial)

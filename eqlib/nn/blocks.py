@@ -11,15 +11,23 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
+from eqlib.groups.rep import same_group
 
 EPS = 1e-5
 
 
-def same_group(**reps: Rep) -> None:
-    """ValueError unless all reps are of one group."""
-    if len({rep.group for rep in reps.values()}) > 1:
-        listed = ", ".join(str(rep.group) for rep in reps.values())
-        raise ValueError(f"{', '.join(reps)}: got reps of {listed}, expected reps of one group")
+def shown(layer: torch.nn.Module) -> str:
+    """A layer's reps, for its `repr`: what goes in -> what comes out, and the feature axis."""
+    names = [("rep_a", "rep_b"), ("rep_in",), ("rep",)]
+    reps = next(([getattr(layer, n) for n in which] for which in names if hasattr(layer, which[0])), [])
+    if not reps:
+        return ""
+    text, out = f"{reps[0]!r}" + "".join(f", {rep}" for rep in reps[1:]), getattr(layer, "rep_out", None)
+    if out is None and hasattr(layer, "rep_in"):
+        out = layer.rep  # of a gate
+    if isinstance(out, Rep):
+        text += f" -> {out}" if out.group == reps[0].group else f" -> {out!r}"
+    return text + (f", axis={layer.axis}" if hasattr(layer, "axis") else "")
 
 
 def check_axis(name: str, x: Tensor, rep: Rep, axis: int, choice: bool = True) -> None:
@@ -73,8 +81,11 @@ def squares(v: Tensor, form: Tensor | None, axis: int) -> Tensor:
 class Blockwise(Constants):
     """A layer on the blocks of one rep; holds their invariant forms."""
 
+    extra_repr = shown
+
     def __init__(self, rep: Rep, axis: int) -> None:
         super().__init__()
+        same_group(rep=rep)
         self.rep, self.axis = rep, axis
         self._trivial = [a.is_trivial for _, a in rep.blocks]
         self._euclidean = []

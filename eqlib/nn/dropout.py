@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from eqlib.groups import Rep
-from eqlib.nn.blocks import check_axis
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import check_axis, shown
 
 
 class Dropout(torch.nn.Module):
@@ -22,8 +23,11 @@ class Dropout(torch.nn.Module):
     [[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]
     """
 
+    extra_repr = shown
+
     def __init__(self, rep: Rep, p: float = 0.5, axis: int = -1) -> None:
         super().__init__()
+        same_group(rep=rep)
         if not 0 <= p < 1:
             raise ValueError(f"p: got {p!r}, expected a probability below 1")
         self.rep, self.p, self.axis = rep, p, axis

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Element, Rep, spanning_vectors
-from eqlib.nn.blocks import check_axis, split
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import check_axis, shown, split
 
 
 class Sampled(Constants):
@@ -24,8 +25,11 @@ class Sampled(Constants):
     synthesis: Tensor
     any_rep = ""  # the layer that does the same for features that are no functions
 
+    extra_repr = shown
+
     def __init__(self, rep: Rep, samples: int | None, axis: int) -> None:
         super().__init__()
+        same_group(rep=rep)
         irreps = [a for _, a in rep.blocks]
         if not irreps or len(set(irreps)) < len(irreps) or 0 in (mul for mul, _ in rep.blocks):
             raise ValueError(

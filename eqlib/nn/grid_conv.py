@@ -15,9 +15,10 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
+from eqlib.groups.rep import same_group
 from eqlib.kernels import angular_basis
 from eqlib.kernels.grid_basis import keeps_grid, radial_profiles, sampled_basis
-from eqlib.nn.blocks import check_axis, same_group
+from eqlib.nn.blocks import check_axis, shown
 
 # Pairs of blocks share one matrix product, zeros and all, while it has at most that many multiplications: 50 microseconds.
 JOINT = 2**20
@@ -75,6 +76,8 @@ class GridConv(Constants):
     place: Tensor
     order: Tensor | None
     rows: Tensor
+
+    extra_repr = shown
 
     def __init__(
         self,

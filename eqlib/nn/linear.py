@@ -7,7 +7,8 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Rep
-from eqlib.nn.blocks import check_axis, same_group, split
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import check_axis, shown, split
 
 
 class Linear(Constants):
@@ -25,6 +26,8 @@ class Linear(Constants):
     >>> layer.weight.numel() == 8 * 4 + 4 * 2  # nothing goes in that could come out as 2e
     True
     """
+
+    extra_repr = shown
 
     def __init__(self, rep_in: Rep, rep_out: Rep, bias: bool = True, axis: int = -1) -> None:
         super().__init__()

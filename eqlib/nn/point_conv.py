@@ -8,8 +8,9 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
+from eqlib.groups.rep import same_group
 from eqlib.kernels import SteerableKernel, angular_basis, elements
-from eqlib.nn.blocks import check_axis, same_group, split
+from eqlib.nn.blocks import check_axis, shown, split
 
 
 class PointConv(Constants):
@@ -49,6 +50,8 @@ class PointConv(Constants):
     >>> y[2].tolist()  # and the third sees none
     [0.0, 0.0, 0.0, 0.0]
     """
+
+    extra_repr = shown
 
     def __init__(
         self,

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Rep
+from eqlib.groups.rep import same_group
 from eqlib.kernels.grid_basis import offsets
-from eqlib.nn.blocks import check_axis
+from eqlib.nn.blocks import check_axis, shown
 from eqlib.nn.fourier import Sampled
 
 
@@ -67,10 +68,13 @@ class GridPool(torch.nn.Module):
     rep: Rep
     rep_out: Rep
 
+    extra_repr = shown
+
     def __init__(self, rep: Rep | None = None) -> None:
         super().__init__()
         self._checked = rep
         if rep is not None:
+            same_group(rep=rep)
             self.rep = self.rep_out = rep
 
     def forward(self, x: Tensor) -> Tensor:

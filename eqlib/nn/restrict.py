@@ -7,7 +7,8 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Embedding, Group, Rep, fields, restrict
-from eqlib.nn.blocks import check_axis
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import check_axis, shown
 
 
 class Restrict(Constants):
@@ -28,8 +29,11 @@ class Restrict(Constants):
 
     basis: Tensor
 
+    extra_repr = shown
+
     def __init__(self, rep: Rep, subgroup: Group, embedding: Embedding | None = None, axis: int = -1) -> None:
         super().__init__()
+        same_group(rep=rep)
         small, q = restrict(rep, subgroup, embedding)
         self.rep, self.axis = rep, axis
         self.rep_out = fields(small, 1)

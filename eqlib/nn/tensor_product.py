@@ -9,7 +9,8 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.groups import Rep, copies
-from eqlib.nn.blocks import check_axis, same_group, split
+from eqlib.groups.rep import same_group
+from eqlib.nn.blocks import check_axis, shown, split
 from eqlib.products import SparseProduct, pays
 
 
@@ -35,6 +36,8 @@ class TensorProduct(Constants):
     >>> product(x, y)[1:4].abs().gt(1e-6).tolist()
     [False, False, True]
     """
+
+    extra_repr = shown
 
     def __init__(
         self, rep_a: Rep, rep_b: Rep, rep_out: Rep, weights: str | None = "shared", depthwise: bool = False

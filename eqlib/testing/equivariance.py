@@ -24,7 +24,9 @@ def equivariance_error(
     """The largest |f(g x) - g f(x)| / |g f(x)| over random g and x.
 
     f maps tensors (samples, 4, rep.dim), one for each rep of `rep_in`, to (samples, 4, rep_out.dim), each row on its own. A
-    module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew. `scale` bounds boosts' rapidity.
+    module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew; it stays in the mode that it is in, so
+    that either mode of a layer can be tested (dropout is equivariant in eval mode alone). For the weights that it has, pass
+    `lambda x: net(x)`, with the net in eval mode and in float64. `scale` bounds boosts' rapidity.
 
     Raises ValueError for an f that is zero or does not vary: it would pass everything.
 
@@ -89,6 +91,22 @@ def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: f
         for p in f.parameters():
             spread = (max(float(p.square().mean().sqrt()), least) or 0.3) if p.numel() else 1.0
             p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * spread)
+    return f
+
+
+def settled(f: Callable[..., Tensor], x: Tensor) -> Callable[..., Tensor]:
+    """A module in eval mode, with running statistics that are those of x; anything else as it is.
+
+    The statistics that a `randomised` copy has belong to other weights, and those of a batch differ from batch to batch.
+    """
+    if isinstance(f, torch.nn.Module):
+        f.eval()
+        for norm in (m for m in f.modules() if hasattr(m, "running_mean")):
+            norm.train()
+            norm.momentum = 1.0  # type: ignore[assignment]
+        with torch.no_grad():
+            f(x)
+        f.eval()
     return f
 
 

@@ -209,3 +209,110 @@ def test_table_of_a_finite_group(group):
     both = np.concatenate([w * x for w, x in zip(weights, products, strict=True)], axis=2)
     assert (group.table == (both @ flat.T).argmax(axis=2)).all()
     assert (group.table[np.arange(n), group.component_inverses] == 0).all()
+
+
+@every_group
+def test_one_call_checks_them_all(group, irreps):
+    groups.check(group, number=len(irreps) if group.dim > 3 else 8)
+
+
+C2V = {"A1": (1, 1, 1, 1), "A2": (1, 1, -1, -1), "B1": (1, -1, 1, -1), "B2": (1, -1, -1, 1)}
+
+
+class Told(groups.Group):
+    """Four elements with irreps as told: what one types in for C2v."""
+
+    name, dim, components, ambient = "C2v", 0, 4, groups.O3()
+
+    def __init__(self, vector="B1 + B2 + A1", **changes):
+        super().__init__()
+        self.characters = {k: v for k, v in {**C2V, **changes}.items() if v is not None}
+        self.coordinates_as = vector
+
+    def labels(self):
+        return iter(self.characters)
+
+    def parse(self, label):
+        if label not in self.characters:
+            raise self.bad_label(label, "those told")
+        return label
+
+    def matrices(self, label):
+        given = np.array(self.characters[label], dtype=float)
+        given = given if given.ndim == 3 else given.reshape(-1, 1, 1)
+        return np.zeros((0, given.shape[-1], given.shape[-1])), given
+
+    def vector_rep(self):
+        return self.coordinates_as
+
+
+TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
+FAULTS = {
+    "a sign": ({"B1": (1, -1, 1, 1)}, r"irrep B1 of C2v: got matrices of components that occur \[1, 3\] times"),
+    "the sign of a second": ({"B2": (1, -1, 1, 1)}, "irrep B2 of C2v"),
+    "no group": ({"B1": (1, 2, -1, -2)}, "irreps A1, A2, B1 of C2v: got products of components that are none"),
+    "one that contradicts the others": (
+        {"E": np.array([np.eye(2), TURN, -np.eye(2), -TURN])},
+        r"irrep E of C2v: got D\(1\) D\(1\) unlike D\(0\), expected the products of components that A1, A2, B1 have",
+    ),
+    "one twice": ({"B2": (1, -1, 1, -1)}, "irrep B2 of C2v: got the same as B1 in another basis, expected a new one"),
+    "one too few": ({"B2": None}, "sum dim.2 / endo = 3, expected 4, the order"),
+    "one that is reducible": (
+        {"E": [np.diag([x, y]) for x, y in zip(C2V["B1"], C2V["B2"], strict=True)]},
+        "irrep E of C2v: got a commuting map besides 1 whose square is not -1",
+    ),
+    "one that holds three": (
+        {"E": np.array([np.diag(x) for x in zip(*(C2V[a] for a in ("A2", "B1", "B2")), strict=True)])},
+        "irrep E of C2v: got 3 independent commuting maps, expected 1, 2 or 4",
+    ),
+    "not trivial first": (
+        {"A1": (1, 1, -1, -1), "A2": (1, 1, 1, 1)},
+        "irrep A1 of C2v: .* expected 1 for every element",
+    ),
+    "no identity": ({"B2": (-1, 1, 1, -1)}, "irrep B2 of C2v: got another first matrix"),
+    "too few matrices": ({"B2": (1, -1, -1)}, r"irrep B2 of C2v: got generators and components .* \(3, 1, 1\)"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), FAULTS.values(), ids=list(FAULTS))
+def test_a_wrong_table_is_found(changes, message):
+    groups.check(Told())
+    with pytest.raises(ValueError, match=message):
+        groups.check(Told(vector="B1 + A2 + A1", **changes))
+
+
+def test_wrong_generators_are_found():
+    class Fast(groups.SO3):
+        """l = 2 turns twice as fast."""
+
+        def matrices(self, label):
+            x, h = super().matrices(label)
+            return (2 * x if label == "2" else x), h
+
+    with pytest.raises(ValueError, match=r"irrep 2 of SO3: got \[X_0, X_.\] .* away"):
+        groups.check(Fast())
+
+    class Unmoved(groups.O2):
+        """The reflection turns no generator around in irrep 2."""
+
+        def matrices(self, label):
+            x, h = super().matrices(label)
+            return x, (np.array([np.eye(2), -np.eye(2)]) if label == "2" else h)
+
+    with pytest.raises(ValueError, match="irrep 2 of O2: got component 1 on X_0 4 away"):
+        groups.check(Unmoved())
+
+
+def test_wrong_coordinates_are_found():
+    class Squeezed(groups.Dihedral):
+        def coordinate_map(self):
+            return np.diag([1.0, 2.0])
+
+    with pytest.raises(ValueError, match=r"vector of .* change lengths"):
+        groups.check(Squeezed(4))
+
+    class Hidden(Told):
+        ambient = groups.SO3()  # which has no mirrors
+
+    with pytest.raises(ValueError, match=r"vector of C2v: matri.* SO3"):
+        groups.check(Hidden())

@@ -257,3 +257,22 @@ def test_the_measure_itself_finds_what_is_broken():
         testing.equivariance_error(lambda x: 0 * x, rep, rep)
     with pytest.raises(ValueError, match="does not vary"):
         testing.equivariance_error(lambda x: torch.ones_like(x), rep, rep)
+
+
+def test_layers_show_their_reps():
+    O2 = groups.O2()
+    gate = nn.Gate(O2.rep("4x0e+2x1"), axis=1)
+    shown = {
+        nn.GridConv(O2.rep("0e"), gate.rep_in, 5): "GridConv(O2: 1x0e -> 4x0e+2x1+2x0e)",
+        gate: "Gate(O2: 4x0e+2x1+2x0e -> 4x0e+2x1, axis=1)",
+        nn.BatchNorm(gate.rep): "BatchNorm(O2: 4x0e+2x1, axis=-1)",
+        nn.Dropout(gate.rep): "Dropout(O2: 4x0e+2x1, axis=-1)",
+        nn.Linear(gate.rep, gate.rep, axis=1): "Linear(O2: 4x0e+2x1 -> 4x0e+2x1, axis=1)",
+        nn.Restrict(gate.rep, groups.SO2()): "Restrict(O2: 4x0e+2x1 -> SO2: 4x0+2x1, axis=-1)",
+        nn.GridPool(): "GridPool()",
+        nn.GridPool(gate.rep): "GridPool(O2: 4x0e+2x1 -> 4x0e+2x1)",
+        nn.GroupPool(O2.rep("0e+0o+2x1")): "GroupPool(O2: 1x0e+1x0o+2x1 -> 1x0e, axis=-1)",
+    }
+    assert {layer: repr(layer) for layer in shown} == shown
+    assert "O2: 4x0e+2x1, 1x1 -> 1x0e\n" in repr(nn.TensorProduct(gate.rep, O2.rep("1"), O2.rep("0e")))
+    assert "PointConv(\n  O2: 1x0e -> 1x1\n" in repr(nn.PointConv(O2.rep("0e"), O2.rep("1"), 1, None))

@@ -153,3 +153,49 @@ def test_causes_follow_the_reps():
     ]
     with pytest.raises(ValueError, match=r"no element of Cyclic\(8\)"):
         testing.causes(layers, C8.rep("0"), 0.3)
+
+
+def test_the_mode_and_old_statistics_play_no_part_in_an_error_at_angles():
+    """Weights are drawn anew: statistics of the old ones must not count, those of the module itself must stay."""
+    gate = nn.Gate(SO2.rep("2x0+2x1"), axis=1)
+    norm = nn.BatchNorm(gate.rep_in, axis=1)
+    net = torch.nn.Sequential(nn.GridConv(SO2.rep("0"), gate.rep_in, 5), norm, gate, nn.Dropout(gate.rep, 0.5, axis=1))
+
+    def errors():
+        whole = testing.grid_equivariance_error(net, SO2.rep("0"), gate.rep, [0.5])
+        return [whole, *(c.grid for c in testing.causes(net, SO2.rep("0"), 0.5))]
+
+    first = errors()
+    assert max(first) < 0.01
+    net.eval()
+    assert errors() == first
+    norm.running_square.mul_(1e-4)
+    norm.running_mean.add_(3.0)
+    assert errors() == first
+    assert net.train().training
+    assert bool((norm.running_mean == 3.0).all())
+    old = testing.equivariance.settled  # torch's own layers too
+    plain = old(torch.nn.BatchNorm2d(2).double(), torch.full((2, 2, 3, 3), 5.0).double())
+    assert plain.running_mean.tolist() == [5.0, 5.0]
+
+
+def test_squares_on_few_pixels_are_the_measures_error_not_the_scores():
+    """Spline of squares against the mean over pixels, which needs none."""
+    torch.manual_seed(0)
+    rep, layers = SO2.rep("0"), []
+    for hidden in ("6x0+4x1+4x2", "8x0+6x1+6x2"):
+        gate = nn.Gate(SO2.rep(hidden), axis=1)
+        layers += [nn.GridConv(rep, gate.rep_in, 5, bias=False), nn.BatchNorm(gate.rep_in, axis=1), gate, nn.GridPool()]
+        rep = gate.rep
+    squares = nn.Invariants(rep, axis=1)
+    body = torch.nn.Sequential(*layers)
+    testing.equivariance.settled(
+        body.double(),
+        torch.cat([testing.sample_field(testing.blobs(SO2.rep("0"), 12.0, seed=s), 33) for s in range(4)]),
+    )
+    before = testing.grid_equivariance_error(lambda x: body(x), SO2.rep("0"), rep, [0.5])
+    behind = testing.grid_equivariance_error(lambda x: squares(body(x)), SO2.rep("0"), squares.rep_out, [0.5])
+    mean = testing.grid_equivariance_error(
+        lambda x: squares(body(x)).mean((-2, -1), keepdim=True), SO2.rep("0"), squares.rep_out, [0.5]
+    )
+    assert mean < before < 0.12 < behind
