@@ -220,7 +220,7 @@ def _place(image: Array) -> tuple[float, NDArray[np.float64]]:
 
 
 def _widened(image: Array, extent: float, centre: NDArray[np.float64], done: list[str]) -> Array | None:
-    """The digit on a picture of FINE x FINE pixels and a margin, its strokes as wide as in training; None if they are so already."""
+    """The digit on FINE x FINE pixels and a margin, its strokes as wide as in training; None if they are not thin."""
     margin = int(extent) + 2  # room for the square wherever it lies
     top, left = centre + margin - 0.6 * extent
     box = (left, top, left + 1.2 * extent, top + 1.2 * extent)

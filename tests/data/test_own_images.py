@@ -164,7 +164,7 @@ def test_a_picture_without_ink_is_refused(images):
     blank = [np.zeros((2, 30, 30)), np.zeros((21, 21)), np.full((1, 40, 40), 255, np.uint8), paper.astype(np.uint8)]
     blank += [np.concatenate([images[:, 0], np.full((1, 21, 21), 0.01)]), Image.new("RGBA", (64, 64), "white")]
     for pixels in blank:
-        with pytest.raises(ValueError, match="^pixels: got a picture without ink, expected a digit$"):
+        with pytest.raises(ValueError, match=r"^pixels: got a picture without ink, expected a digit$"):
             data.as_images(pixels, size=21)
     faint = np.where(np.pad(images[0, 0] > 0.5, 9), 150, 200)
     assert converted(faint, LEVELS, INVERTED, ON_PAPER, "39 x 39 to 21 x 21 pixels", size=21).max() > 0.9
