@@ -105,7 +105,7 @@ def make(model: str, seed: int = 0, points: int = POINTS) -> torch.nn.Module:
 def prepare(model: str, raw: Any, points: int = POINTS) -> tuple[Tensor, Tensor, Tensor]:
     """(masses (n,) in kg, positions (n, 3) in m) of one body as the networks take it: masses, positions and all pairs.
 
-    One UserWarning for points farther apart than any in training: a network is wrong about them. Raises ValueError for another form.
+    One UserWarning for points farther apart than any in training: networks are wrong about them. ValueError for another form.
     """
     task.chosen(model, MODELS)
     found = _shapes(raw)
@@ -113,7 +113,8 @@ def prepare(model: str, raw: Any, points: int = POINTS) -> tuple[Tensor, Tensor,
         came = f"shapes {', '.join(map(str, found))}" if found else type(raw).__name__
         expected = "(masses (n,), positions (n, 3)) of one body; for several call prepare for each"
         raise ValueError(f"raw: got {came}, expected {expected}")
-    body = data.bodies.of_points(*raw, sizes=found[0])
+    own_masses, own_positions = raw
+    body = data.bodies.of_points(own_masses, own_positions, found[0])
     apart = np.linalg.norm(body.positions[:, None] - body.positions, axis=-1).max(initial=0)
     if apart > FARTHEST:
         told = f"positions: got points {apart:.3g} m apart, trained on up to {FARTHEST:.3g} m"
@@ -122,14 +123,14 @@ def prepare(model: str, raw: Any, points: int = POINTS) -> tuple[Tensor, Tensor,
     return torch.as_tensor(masses), torch.as_tensor(positions), torch.as_tensor(edges)
 
 
-def _shapes(raw: Any) -> list[tuple[int, ...]]:
-    """Of each of several arrays; () for what is none, such as lists of several lengths."""
-    found = []
+def _shapes(raw: Any) -> list[Any]:
+    """Of each of several arrays; "ragged" for what is none, such as lists of several lengths."""
+    found: list[Any] = []
     for item in raw if isinstance(raw, list | tuple) else ():
         try:
             found.append(np.shape(item))
         except ValueError:
-            found.append(())
+            found.append("ragged")
     return found
 
 
