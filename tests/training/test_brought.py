@@ -81,6 +81,9 @@ def test_a_model_may_convert_its_input_and_other_errors_stay():
     assert training.predict(net, (X, Y)).dtype == torch.float64
     with pytest.raises(RuntimeError, match="mat1 and mat2 shapes"):
         fit((X[:, :3].astype(float), Y), net=net)
+    net.register_forward_hook(lambda *_: torch.zeros(2, 2) @ torch.zeros(2, 2).double())  # its own fault
+    with pytest.raises(RuntimeError, match="same dtype"):
+        training.predict(net, (X.astype(float), Y))
     with pytest.raises(TypeError, match="mine"):
         fit((X, Y), lambda output, target: (_ for _ in ()).throw(TypeError("mine")))
 
