@@ -9,7 +9,7 @@ from .augment import (
     turn_bodies,
     turn_images,
 )
-from .bodies import Bodies, inertia, rigid_bodies
+from .bodies import Bodies, inertia, rigid_bodies, to_irreps, to_matrices
 from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
 from .jet_file import jets
@@ -57,6 +57,8 @@ __all__ = [
     "shift_images",
     "spins_on_graphs",
     "subjettiness",
+    "to_irreps",
+    "to_matrices",
     "turn_bodies",
     "turn_images",
 ]

@@ -85,12 +85,23 @@ def basis() -> Array:
 
 
 def to_irreps(tensors: ArrayLike) -> Array:
-    """Symmetric matrices (..., 3, 3) as components of 0e + 2e, (..., 6); lengths are kept. The other way: `to_matrices`."""
+    """Symmetric matrices (..., 3, 3) as components of 0e + 2e, (..., 6); lengths are kept. The other way: `to_matrices`.
+
+    The first component is the trace over 3^(1/2), the others are 0 for what has no direction:
+
+    >>> to_irreps(3 * np.eye(3)).round(3).tolist()
+    [5.196, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
     return np.einsum("cab,...ab->...c", basis(), np.asarray(tensors, dtype=np.float64))
 
 
 def to_matrices(components: ArrayLike) -> Array:
-    """Components of 0e + 2e, (..., 6), as symmetric matrices (..., 3, 3)."""
+    """Components of 0e + 2e, (..., 6), as symmetric matrices (..., 3, 3). The other way: `to_irreps`.
+
+    >>> tensor = inertia([2.0, 2.0], [[0, 0, 1], [0, 0, -1]], about=[0, 0, 0])
+    >>> bool(np.allclose(to_matrices(to_irreps(tensor)), tensor))
+    True
+    """
     return np.einsum("cab,...c->...ab", basis(), np.asarray(components, dtype=np.float64))
 
 

@@ -22,7 +22,7 @@ PARTICLES = 50  # of a jet, the hardest, are what taggers are given unless told 
 SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` allows energies to be off by half of it
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Jets:
     """n jets with N particles in all, as they were measured: `jets`, `reference_jets` and `Jets.from_momenta` make them.
 
@@ -37,6 +37,8 @@ class Jets:
     recipe: seed, versions and settings they were made with, if known.
 
     >>> jets = Jets.from_momenta([[[5, 3, 0, 4], [13, 0, 5, 12]], []], labels=[1, 0])  # two particles, and none
+    >>> jets
+    Jets(2 jets, 2 particles, labelled)
     >>> momenta, mask = jets.momenta()
     >>> momenta.shape, mask.sum(1).tolist()
     ((2, 2, 4), [2, 0])
@@ -100,6 +102,10 @@ class Jets:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __repr__(self) -> str:
+        labelled = "unlabelled" if self.labels is None else "labelled"
+        return f"Jets({len(self)} jets, {len(self.particles):,} particles, {labelled})"
 
     def momenta(self, particles: int | None = None) -> tuple[Array, NDArray[np.bool_]]:
         """The hardest particles, (n, particles, 4) as (E, px, py, pz) in GeV, zero-padded, and the mask (n, particles).
@@ -196,6 +202,8 @@ def _labels(labels: ArrayLike | None, number: int) -> NDArray[np.int64] | None:
     found = np.asarray(labels)
     if found.shape != (number,):
         raise ValueError(f"labels: got shape {found.shape}, expected ({number},), one for each jet")
-    if found.dtype.kind not in "biu" or found.min(initial=0) < 0:
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"labels: got {found.tolist()[:1]} of {found.dtype}, expected whole numbers from 0 on")
+    if found.dtype.kind == "f" or found.min(initial=0) < 0:
         raise ValueError(f"labels: got {found.dtype} from {found.min(initial=0)} on, expected whole numbers from 0 on")
     return found.astype(np.int64)

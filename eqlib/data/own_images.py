@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
+from .callers import outside
 from .scikit_digits import inner_side
 
 Array = NDArray[np.float32]
@@ -27,6 +29,10 @@ SIMILAR, CENTRAL = 0.12, 0.08
 ANGLES = np.pi * np.arange(36) / 36
 INK = 0.25  # of the brightest pixel
 CELLS = 8  # across a digit of `digits`: its grey levels are shares of ink in such cells
+#: Width of strokes in units of the extent: thinner ones than in any digit of `digits`, and as in the middle one of them.
+THIN, WIDE = 0.12, 0.20
+FINE = 128  # pixels of a side on which strokes, and large pictures' contrast, are measured
+CONTRAST = 0.1  # of black and white: what differs by less is paper
 
 
 def as_images(pixels: Any, size: int | None = None, *, ink: str = "auto") -> Array:
@@ -36,10 +42,12 @@ def as_images(pixels: Any, size: int | None = None, *, ink: str = "auto") -> Arr
     picture, or a list of them. Whole numbers are levels 0 ... 255, other numbers lie in [0, 1].
     size: side in pixels that the network was trained on; None leaves the images as large as they are. Pictures of another
     size are resampled: whole where the digit takes as much of the picture as a training digit does, else about the digit.
-    An image of this very size is not looked at further.
+    Strokes thinner than in training are made wider (for 28 pixels, MNIST's, they are left alone). An image of this very size is
+    not looked at further.
     ink: "bright" on dark, as in training; "dark" on bright, which is inverted; "auto": inverted where the border is bright.
     One UserWarning says what was converted. Raises ValueError for what could mean more than one thing: levels beyond these
-    ranges, whole numbers of at most 16, NaN, a border that is neither bright nor dark, other shapes; FileNotFoundError.
+    ranges, whole numbers of at most 16, NaN, a border that is neither bright nor dark, other shapes, and for a picture without
+    ink; FileNotFoundError.
 
     >>> drawn = np.full((40, 40), 255, np.uint8)  # a black stroke on white paper
     >>> drawn[8:32, 19:22] = 0
@@ -56,16 +64,19 @@ def as_images(pixels: Any, size: int | None = None, *, ink: str = "auto") -> Arr
     if size is not None and size < 13:
         raise ValueError(f"size: got {size!r}, expected at least 13 pixels")
     done: list[str] = []
-    images = [_on_zero(image, ink, done) for image in _grey(pixels, done)]
+    grey = _grey(pixels, done)
+    images = [_on_zero(image, ink, done) for image in grey]
     shapes = {image.shape for image in images}
     if size is None and (len(shapes) > 1 or any(h != w for h, w in shapes)):
         raise ValueError(
             f"pixels: got images of {sorted(shapes)} pixels, expected squares of one size, or the argument size"
         )
+    if not all(_has_ink(image) for image in grey):
+        raise ValueError("pixels: got a picture without ink, expected a digit")
     if size is not None:
         images = [image if image.shape == (size, size) else _fit(image, size, done) for image in images]
     if done:
-        warnings.warn(f"as_images: {', '.join(dict.fromkeys(done))}", UserWarning, stacklevel=2)
+        warnings.warn(f"as_images: {', '.join(dict.fromkeys(done))}", UserWarning, stacklevel=outside())
     side = size or max((h for h, _ in shapes), default=0)
     return np.reshape(images, (len(images), 1, side, side)).astype(np.float32).clip(0, 1)
 
@@ -166,18 +177,24 @@ def _on_zero(image: Array, ink: str, done: list[str]) -> Array:
     return image
 
 
+def _has_ink(image: Array) -> bool:
+    """Whether anything stands out from the paper; in cells of a large picture, where the paper's noise averages out."""
+    longer = max(image.shape)
+    if longer > FINE:
+        height, width = (max(1, side * FINE // longer) for side in image.shape)
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
+    return bool(np.ptp(image) > CONTRAST)
+
+
 def _fit(image: Array, size: int, done: list[str]) -> Array:
-    """(h, w) -> (size, size), the digit as large and as central as in training; without ink, all zeros."""
+    """(h, w) -> (size, size), the digit as large and as central as in training."""
     done.append(f"{image.shape[0]} x {image.shape[1]} to {size} x {size} pixels")
-    rows, columns = np.nonzero(image > INK * image.max())
-    if len(rows) == 0:
-        return np.zeros((size, size), np.float32)
-    points = np.stack([rows, columns], 1) + 0.5
-    directions = np.stack([np.cos(ANGLES), np.sin(ANGLES)])
-    high, low = (points @ directions).max(0) + 0.5, (points @ directions).min(0) - 0.5
-    centre = np.linalg.lstsq(directions.T, (high + low) / 2, rcond=None)[0]
+    extent, centre = _place(image)
+    if size != MNIST and (wider := _widened(image, extent, centre, done)) is not None:
+        image = wider
+        extent, centre = _place(image)
     inner = 20 if size == MNIST else inner_side(size)
-    side = float((high - low).mean()) / (EXTENT * inner) * size  # of the square that becomes the image
+    side = extent / (EXTENT * inner) * size  # of the square that becomes the image
     longer, middle = max(image.shape), np.array(image.shape) / 2
     if abs(side / longer - 1) < SIMILAR and np.abs(centre - middle).max() < CENTRAL * longer:
         side, centre = longer, middle  # laid out as in training: the digit's own size and place are part of the picture
@@ -192,3 +209,31 @@ def _fit(image: Array, size: int, done: list[str]) -> Array:
     picture = Image.fromarray(np.pad(image, margin).astype(np.float32))
     cut = picture.resize((first, first), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
     return np.asarray(cut.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _place(image: Array) -> tuple[float, NDArray[np.float64]]:
+    """Extent of the ink, averaged over all directions, and its middle (row, column), in pixels."""
+    points = np.argwhere(image > INK * image.max()) + 0.5
+    directions = np.stack([np.cos(ANGLES), np.sin(ANGLES)])
+    high, low = (points @ directions).max(0) + 0.5, (points @ directions).min(0) - 0.5
+    return float((high - low).mean()), np.linalg.lstsq(directions.T, (high + low) / 2, rcond=None)[0]
+
+
+def _widened(image: Array, extent: float, centre: NDArray[np.float64], done: list[str]) -> Array | None:
+    """The digit on FINE x FINE pixels and a margin, its strokes as wide as in training; None if they are not thin."""
+    margin = int(extent) + 2  # room for the square wherever it lies
+    top, left = centre + margin - 0.6 * extent
+    box = (left, top, left + 1.2 * extent, top + 1.2 * extent)
+    page = Image.fromarray(np.pad(image, margin).astype(np.float32))
+    fine = np.asarray(page.resize((FINE, FINE), Image.Resampling.BICUBIC, box=box)).clip(0, 1)
+    extent = FINE / 1.2
+    ink = np.pad(fine > 0.5 * fine.max(), 1)
+    # Across a stroke of n pixels the distance to the nearest one without ink is (n + 2) / 4 on average.
+    width = 4 * float(ndimage.distance_transform_edt(ink)[ink].mean()) - 2
+    if width > THIN * extent:
+        return None
+    radius = (WIDE * extent - width) / (1 - WIDE) / 2  # the extent grows as well
+    done.append("thin strokes made wider")
+    reach = int(np.ceil(radius))
+    disc = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= radius
+    return ndimage.grey_dilation(np.pad(fine, reach + 2), footprint=disc)

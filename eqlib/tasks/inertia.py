@@ -9,6 +9,7 @@ over all points of the test; `others` the same for bodies of 2, 12 and 40 points
 from __future__ import annotations
 
 import argparse
+import warnings
 from functools import partial
 from typing import Any
 
@@ -18,10 +19,12 @@ from torch import Tensor
 
 from eqlib import data, groups, kernels, models, training
 from eqlib.data.augment import turn_bodies
+from eqlib.data.callers import outside
 from eqlib.tasks import task
 
 TASK = "inertia"
 BODIES, TEST, POINTS, OTHERS = 300, 200, 5, (2, 12, 40)
+FARTHEST = 3**0.5  # m, of two points of a training body, in a cube of 1 m (`data.rigid_bodies`)
 SMOOTH: dict[str, Any] = {"epochs": 20, "optimizer": training.lbfgs, "lr": 1.0}  # all bodies in one batch
 NOISY: dict[str, Any] = {
     "epochs": 300,
@@ -100,12 +103,35 @@ def make(model: str, seed: int = 0, points: int = POINTS) -> torch.nn.Module:
 
 
 def prepare(model: str, raw: Any, points: int = POINTS) -> tuple[Tensor, Tensor, Tensor]:
-    """(masses (n,) in kg, positions (n, 3) in m) of one body as the networks take it: masses, positions and all pairs."""
+    """(masses (n,) in kg, positions (n, 3) in m) of one body as the networks take it: masses, positions and all pairs.
+
+    One UserWarning for points farther apart than any in training: networks are wrong about them. ValueError for another form.
+    """
     task.chosen(model, MODELS)
+    found = _shapes(raw)
+    if len(found) != 2 or len(found[0]) != 1 or found[1] != (*found[0], 3):
+        came = f"shapes {', '.join(map(str, found))}" if found else type(raw).__name__
+        expected = "(masses (n,), positions (n, 3)) of one body; for several call prepare for each"
+        raise ValueError(f"raw: got {came}, expected {expected}")
     own_masses, own_positions = raw
-    body = data.bodies.of_points(own_masses, own_positions, [len(own_masses)])
+    body = data.bodies.of_points(own_masses, own_positions, found[0])
+    apart = np.linalg.norm(body.positions[:, None] - body.positions, axis=-1).max(initial=0)
+    if apart > FARTHEST:
+        told = f"positions: got points {apart:.3g} m apart, trained on up to {FARTHEST:.3g} m"
+        warnings.warn(told, UserWarning, stacklevel=outside())
     masses, positions, edges, _ = body.batch(np.arange(1))
     return torch.as_tensor(masses), torch.as_tensor(positions), torch.as_tensor(edges)
+
+
+def _shapes(raw: Any) -> list[Any]:
+    """Of each of several arrays; "ragged" for what is none, such as lists of several lengths."""
+    found: list[Any] = []
+    for item in raw if isinstance(raw, list | tuple) else ():
+        try:
+            found.append(np.shape(item))
+        except ValueError:
+            found.append("ragged")
+    return found
 
 
 def run(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 
@@ -33,6 +35,7 @@ class Data(Protocol):
 
 Source = Data | Sequence[Tensor | NDArray[Any]]
 Metric = Callable[[Any, Any], Tensor]
+EXPECTED = "arrays or tensors (inputs ..., target), or an object with __len__ and batch(indices)"
 
 
 class _Arrays:
@@ -52,8 +55,15 @@ class _Arrays:
 
 
 def as_data(name: str, source: Source) -> Data:
-    """A data set as it is, arrays as one. ValueError for none, or arrays of several lengths."""
-    data = source if hasattr(source, "batch") else _Arrays(name, source)
+    """A data set as it is, arrays as one. ValueError for something else, for no example, and for arrays of several lengths."""
+    if hasattr(source, "batch"):
+        data = source
+    elif not isinstance(source, list | tuple):
+        raise ValueError(f"{name}: got a {type(source).__name__}, expected {EXPECTED}")
+    elif len(source) < 2:
+        raise ValueError(f"{name}: got {len(source) or 'no'} array{'s'[: len(source) != 1]}, expected {EXPECTED}")
+    else:
+        data = _Arrays(name, source)
     if len(data) == 0:
         raise ValueError(f"{name}: got no examples, expected at least one")
     return data
@@ -69,3 +79,30 @@ def tensors(batch: Any, device: torch.device = CPU) -> Any:
     if device.type == "mps" and tensor.dtype == torch.float64:
         raise ValueError('data: got float64, expected float32 on mps, which has no float64; or take device="cpu"')
     return tensor.to(device)
+
+
+@contextlib.contextmanager
+def explained(name: str, model: nn.Module, inputs: Sequence[Any], target: Any) -> Iterator[None]:
+    """What torch says of numbers of the wrong dtype, and of a target that is not there, as a ValueError that names the data.
+
+    Looked at after the error, since a model may convert what it is given, and a loss do without a target.
+    """
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        if target is not None:
+            raise
+        raise ValueError(f"{name}: got no target (None), expected one last; training.predict needs none") from error
+    except RuntimeError as error:
+        own = next((t.dtype for t in model.parameters() if t.is_floating_point()), None)
+        wrong = [(t.dtype, "inputs") for t in inputs if isinstance(t, Tensor) and t.dtype != own]
+        wrong += [(target.dtype, "targets")] if isinstance(target, Tensor) and target.dtype != own else []
+        wrong.sort(key=lambda pair: not pair[0].is_floating_point)  # whole numbers may be right, indices say
+        if own is None or not wrong or not re.search(r"dtype|scalar type|[Ii]nput type|result type", str(error)):
+            raise
+        (dtype, what), wanted = wrong[0], str(own).removeprefix("torch.")
+        other = {torch.float64: ", or model.double()", torch.float32: ", or model.float()"}.get(dtype, "")
+        came = str(dtype).removeprefix("torch.")
+        raise ValueError(
+            f'{name}: got {came} {what} for a {wanted} model, expected .astype("{wanted}"){other}'
+        ) from error

@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from eqlib import processes
 from eqlib.groups import Rep
 
+#: What a file is that was taken for another.
+KINDS = {"checkpoint": "; this is the checkpoint of a run; weights are what --weights or save_weights wrote"}
+
 
 def shapes(model: nn.Module, dtype: bool = False) -> dict[str, str]:
     """What identifies a model: the shape of each parameter and persistent buffer, by name, and its dtype if asked.
@@ -33,12 +36,14 @@ def shapes(model: nn.Module, dtype: bool = False) -> dict[str, str]:
     return found
 
 
-def compare(path: Path | str, what: str, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    """Raise ValueError at the first entry in which two such descriptions differ."""
+def compare(
+    path: Path | str, what: str, found: Mapping[str, str], expected: Mapping[str, str], advice: str = ""
+) -> None:
+    """Raise ValueError at the first entry in which two such descriptions differ; it ends with the advice."""
     for name in [*expected, *(k for k in found if k not in expected)]:
         came, wanted = found.get(name, "nothing"), expected.get(name, "nothing")
         if came != wanted:
-            raise ValueError(f"{path}: {what} {name!r} differs: got {came} from the file, expected {wanted}")
+            raise ValueError(f"{path}: {what} {name!r} differs: got {came} from the file, expected {wanted}{advice}")
 
 
 def write(path: Path | str, kind: str, content: dict[str, Any]) -> None:
@@ -57,13 +62,17 @@ def rewrite(path: Path | str) -> None:
 
 
 def read(path: Path | str, kind: str) -> dict[str, Any]:
-    """Read what `write` wrote; nothing in the file is executed."""
+    """Read what `write` wrote; nothing in the file is executed. ValueError for anything else, and for no file."""
+    if not Path(path).is_file():
+        came = "a folder" if Path(path).is_dir() else "no file of this name"
+        raise ValueError(f"{path}: got {came}, expected {kind} written by eqlib")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path}: got a damaged or foreign file, expected {kind} written by eqlib") from error
-    if not isinstance(content, dict) or content.get("kind") != kind:
-        raise ValueError(f"{path}: got another kind of file, expected {kind} written by eqlib")
+    found = content.get("kind") if isinstance(content, dict) else None
+    if found != kind:
+        raise ValueError(f"{path}: got another kind of file, expected {kind} written by eqlib{KINDS.get(str(found), '')}")
     return content
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eqlib import processes
-from eqlib.training.batches import Data, Metric, Source, as_data, tensors
+from eqlib.training.batches import Data, Metric, Source, as_data, explained, tensors
 from eqlib.training.devices import device_of
 
 
@@ -31,7 +31,7 @@ def evaluate(model: nn.Module, data: Source, metric: Metric, batch_size: int = 2
     sums = torch.zeros(len(batches), dtype=torch.float64)
     mine = range(processes.rank(), len(batches), processes.size())
     for i, (output, target) in zip(mine, _outputs(model, data, [batches[i] for i in mine]), strict=True):
-        with torch.no_grad():
+        with torch.no_grad(), explained("data", model, (), target):
             sums[i] = float(metric(output, target)) * len(batches[i])
     return sum(processes.total(sums).tolist()) / len(data)
 
@@ -68,17 +68,18 @@ def _outputs(model: nn.Module, data: Data, batches: Iterable[NDArray[np.int64]])
     with _eval_mode(model):
         for indices in batches:
             *inputs, target = tensors(data.batch(indices), device)
-            if not differentiates:
-                try:
-                    with torch.no_grad():
+            with explained("data", model, inputs, ()):  # the target has no part in it
+                if not differentiates:
+                    try:
+                        with torch.no_grad():
+                            output = model(*inputs)
+                    except RuntimeError as error:
+                        if "does not require grad" not in str(error):
+                            raise
+                        differentiates = True
+                if differentiates:
+                    with torch.enable_grad():
                         output = model(*inputs)
-                except RuntimeError as error:
-                    if "does not require grad" not in str(error):
-                        raise
-                    differentiates = True
-            if differentiates:
-                with torch.enable_grad():
-                    output = model(*inputs)
             yield _detached(output), target
 
 

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from eqlib import processes
-from eqlib.training.batches import Data, Metric, Source, as_data, tensors
+from eqlib.training.batches import Data, Metric, Source, as_data, explained, tensors
 from eqlib.training.checkpoint import reserved, shapes
 from eqlib.training.devices import placed, reseed, seeded
 from eqlib.training.evaluation import evaluate
-from eqlib.training.recipe import Recipe, choose, describe
+from eqlib.training.recipe import Recipe, choose, describe, expect_callable
 from eqlib.training.report import Report
 from eqlib.training.state import History, State
 
@@ -53,9 +53,9 @@ def fit(
     end with the weights of one process up to rounding, if the loss is a mean over the batch's examples; see
     `eqlib.processes` for what layers owe. Process 0 alone shows the bar, reads and writes the checkpoint, which any
     number of processes may go on from.
-    Raises ValueError for a checkpoint that another run is writing, whose folder is not there, or that is of another model or
-    other settings, naming the first difference; FloatingPointError when the loss or a parameter is no longer finite; the
-    last checkpoint is then intact.
+    Raises ValueError for data of another form or dtype, for a checkpoint that another run is writing, whose folder is not there,
+    or that is of another model or other settings, naming the first difference; FloatingPointError when the loss or a parameter
+    is no longer finite; the last checkpoint is then intact.
 
     >>> x = torch.linspace(-1, 1, 20)[:, None]
     >>> torch.manual_seed(0).initial_seed()
@@ -65,6 +65,7 @@ def fit(
     True
     """
     recipe = choose(recipe, options)
+    expect_callable("loss", loss, "training.cross_entropy")
     data, held_out = as_data("train", train), None if valid is None else as_data("valid", valid)
     if recipe.best and held_out is None:
         raise ValueError(f'best: got {recipe.best!r}, expected None, or "min" or "max" together with valid=...')
@@ -147,7 +148,8 @@ class _Run:
                 group["lr"] = rate * factor
 
         def closure() -> float:  # some optimizers, LBFGS above all, evaluate the loss more than once a step
-            value = objective(inputs, target, weight)
+            with explained("train", self.model, inputs, target):
+                value = objective(inputs, target, weight)
             if value.ndim:
                 raise ValueError(f"loss: got shape {tuple(value.shape)}, expected one number for the batch")
             value = value * weight
@@ -158,7 +160,8 @@ class _Run:
                     f"{optim.param_groups[0]['lr']:.3g}: look for bad data, lower lr, or set clip"
                 )
             optim.zero_grad()
-            (value * processes.size()).backward()  # the gradient is the mean over the processes
+            with explained("train", self.model, inputs, target):
+                (value * processes.size()).backward()  # the gradient is the mean over the processes
             if recipe.clip is not None:
                 nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
             return whole

@@ -157,9 +157,12 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
 
 
 def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
-    """Mean cross entropy of scores (n, classes) and class indices (n,).
+    """Mean cross entropy of scores (n, classes) and class indices (n,), whole numbers or bools; ValueError for others.
 
     >>> round(cross_entropy(torch.zeros(3, 2), torch.tensor([0, 1, 1])).item(), 4)  # log 2
     0.6931
     """
-    return torch.nn.functional.cross_entropy(output, target)
+    if isinstance(target, Tensor) and (target.is_floating_point() or target.is_complex()):
+        dtype = str(target.dtype).removeprefix("torch.")
+        raise ValueError(f"target: got {dtype}, expected class indices (n,), whole numbers from 0 on")
+    return torch.nn.functional.cross_entropy(output, target.long() if isinstance(target, Tensor) else target)

@@ -54,6 +54,14 @@ class Recipe:
                 raise ValueError(f"{name}: got {number!r}, expected an integer")
             if number < 1:
                 raise ValueError(f"{name}: got {number!r}, expected at least 1")
+        expect_callable("optimizer", self.optimizer, "torch.optim.Adam")
+        for name, such in (
+            ("schedule", "training.cosine"),
+            ("augment", "data.turn_images"),
+            ("metric", "training.accuracy"),
+        ):
+            if getattr(self, name) is not None:
+                expect_callable(name, getattr(self, name), such)
         if not 0 < self.lr < math.inf:
             raise ValueError(f"lr: got {self.lr!r}, expected a finite number above 0")
         if not 0 <= self.weight_decay < math.inf:
@@ -62,6 +70,13 @@ class Recipe:
             raise ValueError(f"clip: got {self.clip!r}, expected None or a number above 0")
         if self.best not in (None, "min", "max"):
             raise ValueError(f'best: got {self.best!r}, expected None, "min" or "max"')
+
+
+def expect_callable(name: str, value: Any, such: str) -> None:
+    """ValueError for what cannot be called, naming an example of what can."""
+    if not callable(value):
+        came = repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
+        raise ValueError(f"{name}: got {came}, expected a callable such as {such}")
 
 
 def choose(recipe: Recipe | None, options: Mapping[str, Any]) -> Recipe:

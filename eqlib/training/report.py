@@ -26,6 +26,8 @@ class Report:
         self.first = self.now = done * steps
         self.start = self.last = time.monotonic()
         self.found: dict[str, str] = {}
+        if self.lines and 0 < done < epochs:
+            print(f"training: going on from epoch {done + 1} of {epochs}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Report:
         return self

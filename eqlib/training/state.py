@@ -14,6 +14,8 @@ from eqlib import processes
 from eqlib.training.checkpoint import compare, read, rewrite, shapes, write
 from eqlib.training.devices import get_random, set_random
 
+ANEW = "; another checkpoint file, or resume=False, starts anew"
+
 
 @dataclass
 class History:
@@ -88,8 +90,8 @@ class State:
 
     def load(self, path: Path | str) -> None:
         content = processes.from_first(lambda: read(path, "checkpoint"))
-        compare(path, "parameter", content["shapes"], shapes(self.model, dtype=True))
-        compare(path, "setting", content["run"], self.settings)
+        compare(path, "parameter", content["shapes"], shapes(self.model, dtype=True), ANEW)
+        compare(path, "setting", content["run"], self.settings, ANEW)
         self.model.load_state_dict(content["model"])
         self.optim.load_state_dict(content["optimizer"])
         vars(self.history).update(content["history"])

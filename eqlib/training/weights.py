@@ -63,7 +63,7 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
     return json.loads(content["meta"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """A trained network, ready for use.
 
@@ -77,6 +77,10 @@ class Trained:
     rep_in: Rep | None
     rep_out: Rep | None
     prepare: Callable[[Any], Any]
+
+    def __repr__(self) -> str:
+        notes = [f"{name} {self.notes[name]}" for name in ("task", "model", "seed") if name in self.notes]
+        return f"Trained({', '.join([type(self.network).__name__, *notes])})"
 
 
 def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = None) -> Trained:

@@ -35,7 +35,7 @@ def test_the_basis_is_that_of_the_rep():
     rng = np.random.default_rng(0)
     tensors = rng.normal(size=(7, 3, 3))
     tensors = tensors + tensors.swapaxes(1, 2)
-    assert np.abs(module.to_matrices(module.to_irreps(tensors)) - tensors).max() < 1e-13
+    assert np.abs(data.to_matrices(data.to_irreps(tensors)) - tensors).max() < 1e-13
     group = groups.O3()
     g = group.sample(7, seed=1)
     turned = group.matrix(g) @ tensors @ group.matrix(g).swapaxes(1, 2)

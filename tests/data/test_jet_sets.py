@@ -97,6 +97,7 @@ def test_fit_and_observables_take_every_source(frame, shipped, public, own):
         for known, seen in zip(data.observables(shipped), data.observables(jets), strict=True):
             np.testing.assert_allclose(seen, known, rtol=1e-4, atol=1e-6)
     assert data.JetInputs(own).batch(np.arange(2))[2] is None
+    assert repr(own).endswith(" particles, unlabelled)") and repr(labelled).startswith(f"Jets({len(own)} jets, ")
 
 
 def test_own_jets_padded_and_ragged_are_the_same_and_the_hardest_come_first():
@@ -207,6 +208,8 @@ def changed(index, value):
         (([*GOOD[:, :0], GOOD[0]], np.ones((3, 3))), r"mask: got shape \(3, 3\), expected one for each particle"),
         ((GOOD, None, [0]), r"labels: got shape \(1,\), expected \(2,\)"),
         ((GOOD, None, [0.5, 1]), "labels: got float64 .*, expected whole numbers from 0 on"),
+        ((GOOD, None, ["t", "q"]), r"labels: got \['t'\] of <U1, expected whole numbers from 0 on"),
+        ((GOOD, None, [None, 1]), r"labels: got \[None\] of object, expected whole numbers from 0 on"),
         ((GOOD, None, [0, -1]), "labels: got int64 from -1 on, expected whole numbers from 0 on"),
     ],
 )

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from eqlib import data, models
+from eqlib import data, files, models, training
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def bytes_of(images):
 
 
 LEVELS, INVERTED, GREY = "0 ... 255 to 0 ... 1", "dark ink inverted", "colours to grey"
+ON_PAPER = "grey background to 0 and ink to 1"
 
 
 def test_levels_ink_and_shape(images):
@@ -156,12 +157,61 @@ def test_mnists_size_has_mnists_place(images):
     assert 19 < np.mean(rows) < 21.5  # blurred edges reach a little farther
 
 
-def test_no_ink_is_an_image():
-    assert not converted(np.zeros((2, 30, 30)), "30 x 30 to 21 x 21 pixels", size=21).any()
+def test_a_picture_without_ink_is_refused(images):
     assert converted(np.zeros((0, 21, 21)), size=21).shape == (0, 1, 21, 21)
-    assert not converted(
-        np.full((1, 40, 40), 255, np.uint8), LEVELS, INVERTED, "40 x 40 to 25 x 25 pixels", size=25
-    ).any()
+    paper = 200 + 5 * np.random.default_rng(0).normal(size=(200, 300))  # a photo of a blank page
+    assert np.ptp(paper) > 0.1 * 255
+    blank = [np.zeros((2, 30, 30)), np.zeros((21, 21)), np.full((1, 40, 40), 255, np.uint8), paper.astype(np.uint8)]
+    blank += [np.concatenate([images[:, 0], np.full((1, 21, 21), 0.01)]), Image.new("RGBA", (64, 64), "white")]
+    for pixels in blank:
+        with pytest.raises(ValueError, match=r"^pixels: got a picture without ink, expected a digit$"):
+            data.as_images(pixels, size=21)
+    faint = np.where(np.pad(images[0, 0] > 0.5, 9), 150, 200)
+    assert converted(faint, LEVELS, INVERTED, ON_PAPER, "39 x 39 to 21 x 21 pixels", size=21).max() > 0.9
+
+
+def drawn(digit, pen, paper=255):
+    """A digit of 110 pixels' height, upright, somewhere on a page of 300 x 200."""
+    page = Image.new("L", (300, 200), paper)
+    to = ImageDraw.Draw(page)
+    strokes = {
+        1: [[(113, 75), (140, 44), (140, 146)]],
+        2: [[(120, 70), (125, 52), (140, 44), (158, 50), (166, 72), (155, 95), (113, 146), (172, 146)]],
+        4: [[(155, 146), (155, 44), (112, 112), (172, 112)]],
+    }
+    for stroke in strokes.get(digit, []):
+        to.line(stroke, fill=40, width=pen, joint="curve")
+    for box in {0: [(106, 40, 174, 150)], 8: [(112, 40, 168, 94), (106, 84, 174, 150)]}.get(digit, []):
+        to.ellipse(box, outline=40, width=pen)
+    return page
+
+
+@pytest.mark.parametrize("pen", [4, 8, 22])
+def test_thin_strokes_are_made_as_wide_as_in_training(pen):
+    """Left thin, these are sevens and nines to the network."""
+    digits, thin = [0, 1, 2, 4], ["thin strokes made wider"] * (pen < 20)
+    said = [LEVELS, INVERTED, ON_PAPER, "200 x 300 to 21 x 21 pixels", *thin]
+    found = converted([drawn(digit, pen, 200) for digit in digits], *said, size=21)
+    assert 0.6 < found.sum() / data.digits(size=21).test.images.sum((1, 2, 3)).mean() / len(digits) < 1.3
+    net = training.load(files.checkpoint("digits-harmonic.pt")).network
+    with torch.no_grad():
+        assert (net(torch.as_tensor(found)).argmax(1).numpy() == digits).sum() >= 3
+    assert "thin" not in str(caught(lambda: data.as_images(drawn(8, pen), 28)))  # MNIST's digits have thinner ones
+
+
+def caught(call):
+    """The one warning of a call."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        call()
+    (one,) = found
+    return one
+
+
+def test_the_warning_points_at_the_reader_s_line():
+    prepare = training.load(files.checkpoint("digits-harmonic.pt")).prepare
+    for call in (lambda: data.as_images(drawn(8, 20), 21), lambda: prepare(drawn(8, 20))):
+        assert (caught(call).filename, caught(call).lineno) == (__file__, call.__code__.co_firstlineno)
 
 
 @pytest.mark.parametrize(

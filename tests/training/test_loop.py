@@ -340,6 +340,15 @@ def test_wrong_arguments_are_refused(options, message):
         run(make_model(), **{"epochs": 1} | options)
 
 
+def test_a_resumed_run_says_where_it_goes_on(tmp_path, capsys):
+    for epochs, said in ((2, []), (4, ["training: going on from epoch 3 of 4"]), (4, [])):
+        run(make_model(), epochs=epochs, checkpoint=tmp_path / "c.pt", progress=True)
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[:-1] == said and lines[-1].startswith("training: 100%")
+    run(make_model(), epochs=6, checkpoint=tmp_path / "c.pt")
+    assert capsys.readouterr().err == ""
+
+
 def test_the_bar_is_shown_unless_it_is_not_wanted(capsys, monkeypatch):
     run(make_model(), epochs=1)
     assert capsys.readouterr() == ("", "")
@@ -586,6 +595,24 @@ def test_weights_of_another_model_or_another_file_are_refused(tmp_path):
         training.load_weights(make_model(9), path)
     with pytest.raises(ValueError, match="got another kind of file, expected checkpoint"):
         run(make_model(), epochs=1, checkpoint=path)
+    run(make_model(), epochs=1, checkpoint=tmp_path / "c.pt")
+    for read in (training.load, functools.partial(training.load_weights, make_model())):
+        for name, message in (
+            ("none.pt", "none.pt: got no file of this name, expected weights written by eqlib"),
+            ("", f"{tmp_path}: got a folder, expected weights written by eqlib"),
+            (
+                "c.pt",
+                "got another kind of file, expected weights written by eqlib; this is the checkpoint of a run; "
+                "weights are what --weights or save_weights wrote",
+            ),
+        ):
+            with pytest.raises(ValueError, match=f"{re.escape(message)}$"):
+                read(tmp_path / name)
+    for options in ({"lr": 0.5}, {"model": make_model(9)}):
+        with pytest.raises(
+            ValueError, match=r"differs: got .*; another checkpoint file, or resume=False, starts anew$"
+        ):
+            run(**{"model": make_model(), "epochs": 2, "checkpoint": tmp_path / "c.pt"} | options)
     with pytest.raises(ValueError, match="meta: got"):
         training.save_weights(make_model(), path, model=make_model())
     path.write_bytes(path.read_bytes()[:-50])
@@ -647,6 +674,7 @@ def test_weights_bring_back_their_network(tmp_path, task):
     assert same(found.network, net) and not found.network.training and found.notes == notes
     assert (found.rep_in, found.rep_out) == (net.rep_in, net.rep_out)
     assert found.prepare(6.0) == ("1", 2.0)
+    assert repr(found) == "Trained(Plain, task toys, model 1, seed 0)"
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.notes = {}
 
@@ -656,6 +684,7 @@ def test_weights_of_a_reader_s_own_script_need_a_function(tmp_path, task):
     training.save_weights(model, path, hidden=8)
     found = training.load(path, make=lambda notes: make_model(notes["hidden"], seed=5))
     assert same(found.network, model) and found.rep_in is None and found.rep_out is None and found.prepare(6.0) == 6.0
+    assert repr(found) == "Trained(Sequential)"
     for notes, message in (
         ({}, "w.pt: got notes without 'task', expected task, model and seed, or make="),
         ({"task": "toys", "seed": 0}, "got notes without 'model'"),
