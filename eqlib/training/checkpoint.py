@@ -72,7 +72,9 @@ def read(path: Path | str, kind: str) -> dict[str, Any]:
         raise ValueError(f"{path}: got a damaged or foreign file, expected {kind} written by eqlib") from error
     found = content.get("kind") if isinstance(content, dict) else None
     if found != kind:
-        raise ValueError(f"{path}: got another kind of file, expected {kind} written by eqlib{KINDS.get(str(found), '')}")
+        raise ValueError(
+            f"{path}: got another kind of file, expected {kind} written by eqlib{KINDS.get(str(found), '')}"
+        )
     return content
 
 
