@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from eqlib.data.augment import turn_images
 
 from eqlib import data, training
+from eqlib.data.augment import turn_images
 from eqlib.tasks import digits
 
 RESULTS = Path(__file__).parent / "results" / "rotated_mnist.json"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from eqlib.data.augment import shift_images
 
 from eqlib import data, models
+from eqlib.data.augment import shift_images
 from eqlib.tasks import shifted_digits
 
 REACH, SIZE = shifted_digits.REACH, shifted_digits.SIZE

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from eqlib.data.augment import rename_nodes_anew
 
 from eqlib import data, models
+from eqlib.data.augment import rename_nodes_anew
 from eqlib.tasks import spins
 
 
