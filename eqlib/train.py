@@ -175,7 +175,9 @@ def _how_to_go_on(checkpoint: Path | None) -> str:
 
 
 def _fail(task: ModuleType, error: Exception) -> NoReturn:
-    """One line on stderr, in terms of the options, and exit status 2."""
+    """One line on stderr, in terms of the options, and exit status 2. EQLIB_TRACEBACK in the environment: the error itself."""
+    if os.environ.get("EQLIB_TRACEBACK"):
+        raise error
     name, colon, rest = str(error).partition(":")
     name = getattr(task, "RENAMED", {}).get(name, name)
     own = {
@@ -187,7 +189,7 @@ def _fail(task: ModuleType, error: Exception) -> NoReturn:
     }
     text = f"--{'data' if name == 'folder' else name.replace('_', '-')}:{rest}" if colon and name in own else str(error)
     print(f"python -m eqlib.train {task.TASK}: error: {' '.join(text.split())}", file=sys.stderr)
-    raise SystemExit(2) from (error if os.environ.get("EQLIB_TRACEBACK") else None)
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,12 @@ def test_bad_input_ends_in_one_line_of_the_options(
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_the_error_itself_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EQLIB_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="steps: got 0"):
+        train.main(["digits", "--steps", "0"])
+
+
 def test_weights_come_back_with_what_made_them(tmp_path: Path) -> None:
     report = report_of([*SMALL, "--weights", str(tmp_path / "w.pt")], tmp_path)
     trained = training.load(tmp_path / "w.pt")

@@ -1,4 +1,4 @@
-"""Top and QCD jets: 10,000 simulated ones that the package ships, for the Lorentz group's networks and their rivals.
+"""Top and QCD jets: 10,000 simulated ones that the package ships, for the Lorentz group's networks and their baselines.
 
 How they were made: docs/data_jets.md, tools/make_jets.py.
 """

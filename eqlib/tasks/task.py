@@ -47,14 +47,10 @@ def model(about: str, make: Callable[..., torch.nn.Module] | None, time: str, **
     return Model(about, make, time, options)
 
 
-def augmented(
-    models: Mapping[str, Model], augment: Any, about: str, times: Mapping[str, str] | None = None
-) -> dict[str, Model]:
+def augmented(models: Mapping[str, Model], augment: Any, about: str) -> dict[str, Model]:
     """The same models under the names `<name>-augmented`, with `augment` among their options."""
     return {
-        f"{name}-augmented": Model(
-            f"{name}, {about}", m.make, (times or {}).get(name, m.time), {**m.options, "augment": augment}
-        )
+        f"{name}-augmented": model(f"{name}, {about}", m.make, m.time, **m.options, augment=augment)
         for name, m in models.items()
     }
 
