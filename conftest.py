@@ -16,7 +16,7 @@ import psutil
 import pytest
 import refresh
 import warm
-from committed import ignored, look_alike, pictures, small
+from committed import SANITISE, ignored, look_alike, pictures, small
 
 # Parts of the names of tests that take many seconds.
 LONG = (
@@ -30,6 +30,12 @@ LONG = (
 LONG += ("tests/tasks/", "test_train.py", "any_process", "wigner_3j", "E8", "compile", "resume")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a kernel inherits it
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """nbval compares all texts but for numbers beside a limit that they keep, and seconds."""
+    if getattr(config.option, "nbval_sanitize_with", "") is None:
+        config.option.nbval_sanitize_with = str(SANITISE)
 
 
 @pytest.hookimpl(optionalhook=True)

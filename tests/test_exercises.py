@@ -21,6 +21,7 @@ from eqlib.exercises.check import Check, attempt, check, require
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+UNCONVERTED = {"00", "01", "02", "03", "04", "05", "07", "13", "14"}
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -83,10 +84,9 @@ def test_solutions_are_right(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_wrong_answers_are_refused(path: Path) -> None:
-    """Each check refuses at least two wrong answers with a reason, and takes a stub for a stub."""
+    """Each check refuses wrong answers with a reason, and takes a stub for a stub."""
     for name, each in checks_of(path).items():
-        assert len(each.wrong) >= 2, f"{name} needs two wrong answers"
-        for answer in each.wrong:
+        for answer in [*each.wrong, *(answer for answer, _ in each.likely)]:
             verdict = each.verdict(answer)
             assert verdict not in ("right", "not yet"), (name, answer)
             assert not verdict.startswith("the check could not"), (name, verdict)
@@ -95,10 +95,23 @@ def test_wrong_answers_are_refused(path: Path) -> None:
         assert each.verdict("a word") not in ("right", "not yet")
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_likeliest_mistakes_are_named(path: Path) -> None:
+    """Each check knows two likely mistakes, and tells each by words that no other mistake gets."""
+    for name, each in checks_of(path).items():
+        if path.name[:2] in UNCONVERTED:
+            continue
+        assert len(each.likely) >= 2, f"{name} names {len(each.likely)} likely mistakes"
+        verdicts = [each.verdict(answer) for answer, _ in each.likely]
+        for place, (_, words) in enumerate(each.likely):
+            found = [words in verdict for verdict in verdicts]
+            assert found == [place == other for other in range(len(verdicts))], (name, words, verdicts)
+
+
 # The mechanism ------------------------------------------------------------------------------------------------------
 
 
-@check(wrong=[1, 3])
+@check(likely=[(1, "1 is not"), (3, "3 is not")])
 def two(answer: int) -> None:
     """A value."""
     require(answer + 0 == 2, f"{answer} is not 1 + 1")

@@ -19,7 +19,7 @@ import refresh
 import student
 import warm
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageDraw
 
 from eqlib.viz import png
@@ -166,18 +166,44 @@ def test_first_difference(tmp_path: Path) -> None:
         refresh.first_difference(path, "1 / 0")
 
 
+SAID = "from eqlib.testing import within\nprint('error', within({error}, 1e-12), 'after 0.1 s')"
+FOLDED = "from eqlib import viz\nwith viz.folded('Which?'):\n    print('the first')"
+
+
+@pytest.mark.usefixtures("warm_kernels")
+def test_another_rounding_changes_no_byte(tmp_path: Path) -> None:
+    """An error below its limit stays as it was committed, and is noticed where it breaks the limit; a fold is a text."""
+    path = write_page(tmp_path / "page.ipynb", SAID.format(error="2e-16"), FOLDED)
+    refresh.refresh(path)
+    page = nbformat.read(path, as_version=4)
+    assert page.cells[1].outputs[0].text == "error 2e-16 < 1e-12 after 0.1 s\n"
+    assert page.cells[2].outputs[0].data["text/plain"] == "the first"
+    assert page.cells[2].outputs[0].data["text/markdown"].startswith("<details><summary>Which?</summary>")
+    for error, kept in (("4e-16", True), ("1e-6", False)):
+        page.cells[1].source = f"error = {error}\n" + SAID.format(error="error")
+        nbformat.write(page, path)
+        run = refresh.refresh(path)
+        text = nbformat.read(path, as_version=4).cells[1].outputs[0].text
+        assert text.startswith("error 2e-16 < 1e-12" if kept else "error 1e-06 > 1e-12"), text
+    assert (refresh.first_difference(path, "from eqlib import testing") is None) and run.differences == []
+    broken = "from eqlib import testing\ntesting.within = lambda *_: '1e-06 < 1e-11'"
+    assert "cell 1 prints" in str(refresh.first_difference(path, broken))
+
+
 def test_students_get_hints_but_no_solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hint = "<details><summary>Hint</summary>\n\nTry 2.\n\n</details>"
     solution = "<details><summary>Solution</summary>\n\nIt is hidden.\n\n</details>"
     cells: list[NotebookNode] = [new_markdown_cell(f"# Page\n\n{hint}\n\n{solution}"), new_markdown_cell(solution)]
     (tmp_path / "notebooks").mkdir()
-    nbformat.write(new_notebook(cells=[*cells, new_code_cell("x")]), tmp_path / "notebooks" / "a.ipynb")
+    code = new_code_cell("x", execution_count=3, outputs=[new_output("stream", text="the output")])
+    nbformat.write(new_notebook(cells=[*cells, code]), tmp_path / "notebooks" / "a.ipynb")
     monkeypatch.setattr(
         "sys.argv", ["student.py", "--notebooks", str(tmp_path / "notebooks"), "--out", str(tmp_path / "student")]
     )
     student.main()
     copy = (tmp_path / "student" / "a.ipynb").read_text(encoding="utf-8")
     assert "hidden" not in copy and "Try 2." in copy
+    assert "the output" not in copy and json.loads(copy)["cells"][1]["execution_count"] is None
     assert [cell["cell_type"] for cell in json.loads(copy)["cells"]] == ["markdown", "code"]
     with pytest.raises(ValueError, match="details"):
         student.without_solutions("<details><summary>Solution</summary>\n\nIt is hidden.")

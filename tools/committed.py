@@ -1,11 +1,12 @@
 """What of a notebook's outputs is committed, and when two outputs are the same: used by `refresh.py` and by the tests.
 
-Texts are compared exactly, pictures by eye: `look_alike`. PNGs are base64 texts, as they stand in the file.
+Texts are compared exactly but for what `sanitise.cfg` drops, pictures by eye: `look_alike`. PNGs are base64 texts, as they stand in the file.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import re
@@ -19,6 +20,7 @@ from nbformat import NotebookNode
 from PIL import Image, ImageFilter
 
 PICTURE_BYTES = 60_000
+SANITISE = Path(__file__).resolve().parent / "sanitise.cfg"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IGNORE_TAG, IGNORE_COMMENT = "nbval-ignore-output", "# NBVAL_IGNORE_OUTPUT"
 PATH = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|var|opt|usr|mnt|private|srv)/[\w.-]+|\b[A-Za-z]:\\\w[\w.\\-]*")
@@ -26,6 +28,21 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+
+
+@functools.cache
+def dropped() -> list[tuple[re.Pattern[str], str]]:
+    """What nbval drops from texts, as (pattern, what stands there instead)."""
+    from nbval.plugin import get_sanitize_patterns
+
+    return [(re.compile(regex), new) for regex, new in get_sanitize_patterns(SANITISE.read_text(encoding="utf-8"))]
+
+
+def sanitised(text: str) -> str:
+    """A text as it is compared: without numbers left of `<` or `in` and their limit, and without seconds."""
+    for pattern, new in dropped():
+        text = pattern.sub(new, text)
+    return text
 
 
 def decode(png: str) -> Image.Image:
@@ -64,7 +81,7 @@ def ignored(cell: NotebookNode) -> bool:
 
 
 def texts(outputs: list[NotebookNode]) -> list[str]:
-    """Everything that is compared exactly, as a list of strings: HTML is not, it repeats a picture or a plain text."""
+    """Every text that is compared, as a list of strings: HTML is not, it repeats a picture or a plain text."""
     found = []
     for output in coalesced(outputs):
         if output.output_type == "stream":
@@ -75,6 +92,11 @@ def texts(outputs: list[NotebookNode]) -> list[str]:
             kinds = sorted(kind for kind in output.data if kind not in (WIDGET, "image/png", "text/html"))
             found += [f"{kind}: {output.data[kind]}" for kind in kinds]
     return found
+
+
+def same_texts(one: list[NotebookNode], other: list[NotebookNode]) -> bool:
+    """Whether two outputs say the same, as nbval compares them."""
+    return [sanitised(text) for text in texts(one)] == [sanitised(text) for text in texts(other)]
 
 
 def pictures(outputs: list[NotebookNode]) -> list[str]:
@@ -117,7 +139,8 @@ def clean_output(output: NotebookNode, ignore: bool) -> NotebookNode | None:
         return None
     if "image/png" in data:
         data["image/png"] = small(data["image/png"])
-        data.pop("text/html", None)  # the picture again, with alt text: see eqlib/viz/widgets.py
+    if "image/png" in data or "text/markdown" in data:
+        data.pop("text/html", None)  # the picture or caption again: see eqlib/viz/widgets.py
     alt = output.metadata.get("image/png", {}).get("alt")
     metadata = {"image/png": {"alt": alt}} if alt else {}
     return NotebookNode(output, data=NotebookNode(data), metadata=nbformat.from_dict(metadata))
@@ -167,7 +190,7 @@ def compare(cell: NotebookNode, old: list[NotebookNode], number: int) -> list[st
     if ignored(cell):
         return []
     found = []
-    if texts(cell.outputs) != texts(old):
+    if not same_texts(cell.outputs, old):
         found.append(f"cell {number}: text {texts(cell.outputs)} instead of {texts(old)}")
     before, after = pictures(old), pictures(cell.outputs)
     if len(before) != len(after):

@@ -1,7 +1,8 @@
 """The form that every notebook has, as rules: `python tools/form.py notebooks/*.ipynb` prints what a notebook breaks.
 
-nbval is blind to cells that were never run, to skipped cells, to pictures and to pages with nothing to compare, so
-those are rules too. `tests/test_notebooks.py` wants no problems in a committed notebook, and shows for each rule a
+A page shows numbers beside their limits (`eqlib.testing.within`) and few verdicts; what the reader is to predict is folded
+(`viz.folded`), and so is its explanation; an exercise ends the section that it belongs to. nbval is blind to cells that were
+never run, to skipped cells, to pictures and to pages with nothing to compare, so those are rules too. `tests/test_notebooks.py` wants no problems in a committed notebook, and shows for each rule a
 notebook that breaks it and no other.
 """
 
@@ -19,16 +20,24 @@ from committed import PATH, PICTURE_BYTES, WIDGET, ignored
 from nbformat import NotebookNode
 
 CELLS, CODE_LINES, MEDIAN_LINES = (25, 45), 25, 8
+WIDTH = 96  # of a line of code: JupyterLab shows some 97 characters in a window of 1,200 pixels
 WORDS_A_LINE = (6.0, 12.0)
-CHECKED_OUTPUTS, IGNORED_CELLS, EXERCISES = 8, 2, (2, 4)
+WORDS_A_CELL, CODE_CELLS_IN_A_ROW = 250, 3  # words that are in sight; what is folded does not count
+CHECKED_OUTPUTS, IGNORED_CELLS, EXERCISES, PREDICTIONS = 8, 2, (2, 4), (1, 2)
+NUMBERS, VERDICTS = 8, 0.2  # how many numbers stand beside a limit; which share of the printed lines may be verdicts
+ROUNDING = 1e-9  # an error that is rounding has a limit at most this large: one that grows to 1e-6 is seen
 
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
+NUMBER = r"-?(?:\d+(?:\.\d+)?(?:e[-+]\d+)?|inf|nan)"
+LIMIT = re.compile(rf"(?<![\w.])({NUMBER})(?: [^\s\d<>]+)? (?:([<>]) ({NUMBER})|in {NUMBER} \.\.\. {NUMBER})")
+VERDICT = re.compile(r"\b(?:True|False)\b")
+PREDICT, ANSWER = "predict before you run", re.compile(r"\s*<details>\s*<summary>Answer\b")
 BINDER = "https://mybinder.org/v2/"
 BOX = {
-    "You will learn": r"you will learn",
-    "You need": r"you need",
-    "Reading: N minutes": r"reading\W+(about\s+)?\d+(\s*[-–]\s*\d+)?\s+min",
+    "You will learn": r"^> \* you will learn",
+    "You need": r"^> \* you need",
+    "Reading: N minutes": r"^> \* reading\W+(about\s+)?\d+(\s*[-–]\s*\d+)?\s+min",
     "Running: N seconds": r"running\W+(about\s+)?\d+(\s*[-–]\s*\d+)?\s+(s|min)",
     "Memory: N MB": r"memory\W+(about\s+)?\d+\s*MB",
 }
@@ -77,8 +86,26 @@ def checked_outputs(cells: list[NotebookNode]) -> int:
     for cell in cells:
         for output in [] if ignored(cell) else cell.outputs:
             count += output.output_type == "stream" and bool(output.text.strip())
-            count += "text/plain" in output.get("data", {}) and not {"image/png", "text/markdown"} & output.data.keys()
+            plain = output.get("data", {}).get("text/plain", "")
+            count += bool(plain) and "image/png" not in output.data and f"*{plain}*" != output.data.get("text/markdown")
     return count
+
+
+def printed_lines(cell: NotebookNode) -> list[str]:
+    """What a code cell prints, folded or not, without empty lines and without an exercise's "not yet"."""
+    found = [output.text for output in cell.outputs if output.output_type == "stream"]
+    found += [output.data["text/plain"] for output in cell.outputs if is_fold(output)]
+    return [line for text in found for line in text.splitlines() if line.strip() and line != "not yet"]
+
+
+def is_fold(output: NotebookNode) -> bool:
+    """Whether an output comes from `viz.folded`."""
+    return str(output.get("data", {}).get("text/markdown", "")).startswith("<details>")
+
+
+def in_sight(source: str) -> str:
+    """A markdown text without what is folded."""
+    return DETAILS.sub("", source)
 
 
 def problems(notebook: NotebookNode, name: str) -> list[str]:
@@ -89,6 +116,10 @@ def problems(notebook: NotebookNode, name: str) -> list[str]:
         return ["there must be prose and code"]
     found = [f"cell {number}: {what}" for number, cell in enumerate(notebook.cells) for what in cell_problems(cell)]
     found += page_problems(notebook, markdown, name)
+    found += number_problems(code)
+    found += prediction_problems(notebook.cells)
+    found += exercise_problems(notebook.cells)
+    found += rhythm_problems(notebook)
     if not CELLS[0] <= len(notebook.cells) <= CELLS[1]:
         found.append(f"{len(notebook.cells)} cells, not {CELLS[0]} to {CELLS[1]}")
     lines = [code_lines(cell.source) for cell in code]
@@ -120,20 +151,93 @@ def page_problems(notebook: NotebookNode, markdown: list[str], name: str) -> Ite
         yield "the first cell does not begin with the H1 heading"
     opening = "\n\n".join(markdown[:2])
     for entry, pattern in BOX.items():
-        if not re.search(pattern, opening.replace("*", ""), re.IGNORECASE):
+        if not re.search(pattern, re.sub(r"(?<! )\*|\*(?! )", "", opening), re.IGNORECASE | re.MULTILINE):
             yield f"the box at the top does not say {entry!r}"
     if BINDER not in opening or f"urlpath=lab/tree/notebooks/{name}" not in opening:
         yield f"no Binder link that opens notebooks/{name} at the top"
-    if "predict before you run" not in text.lower():
-        yield "no 'Predict before you run'"
-    exercises = len(re.findall(r"^#+ Exercise", text, re.MULTILINE))
-    if not EXERCISES[0] <= exercises <= EXERCISES[1]:
-        yield f"{exercises} exercises (headings 'Exercise N'), not {EXERCISES[0]} to {EXERCISES[1]}"
     if not re.search(r"^#+ Summary", text, re.MULTILINE) or "where to read on" not in text.lower():
         yield "no 'Summary' heading or no 'Where to read on' at the end"
     last = notebook.cells[-1]
     if last.cell_type != "markdown" or not re.search(r"shut\W(.*\W)?down", last.source, re.IGNORECASE):
         yield "the last cell does not remind the reader to shut the kernel down"
+
+
+def number_problems(code: list[NotebookNode]) -> Iterator[str]:
+    """Too few numbers beside a limit, too many verdicts, a limit that an error of rounding could outgrow unseen."""
+    lines = [line for cell in code for line in printed_lines(cell)]
+    limits = [found for line in lines for found in LIMIT.finditer(line)]
+    if len(limits) < NUMBERS:
+        yield f"{len(limits)} numbers beside a limit, fewer than {NUMBERS}"
+    verdicts = sum(bool(VERDICT.search(line)) for line in lines)
+    if verdicts >= VERDICTS * len(lines) > 0:
+        yield f"{verdicts} of {len(lines)} printed lines are verdicts, not below a fifth"
+    for found in limits:
+        number, sign, limit = found.groups()
+        if sign == "<" and abs(float(number)) < ROUNDING < float(limit):
+            yield f"the limit of {found[0]!r} lets an error of rounding grow unseen"
+    if not any(found[2] == ">" for found in limits):
+        yield "nothing is made to fail: no number stands above its limit"
+    if found := next((line for line in lines if " outside " in line and " ... " in line), None):
+        yield f"a figure is outside its range: {found!r}"
+
+
+def prediction_problems(cells: list[NotebookNode]) -> Iterator[str]:
+    """A prediction ends its cell; what is printed then, and why, is folded until the reader opens it."""
+    places = [n for n, cell in enumerate(cells) if cell.cell_type == "markdown" and PREDICT in cell.source.lower()]
+    if not PREDICTIONS[0] <= len(places) <= PREDICTIONS[1]:
+        yield f"{len(places)} times 'Predict before you run', not {PREDICTIONS[0]} to {PREDICTIONS[1]}"
+    for place in places:
+        code, answer = (cells[place + 1 : place + 3] + [NotebookNode(cell_type="none", source="")] * 2)[:2]
+        if PREDICT not in cells[place].source.rstrip().split("\n\n")[-1].lower():
+            yield f"cell {place}: the prediction does not end its cell"
+        if code.cell_type != "code" or not any(map(is_fold, code.outputs)) or len(code.outputs) > 1:
+            yield f"cell {place + 1}: what the reader is to predict is not all folded (viz.folded)"
+        if not ANSWER.match(answer.source):
+            yield f"cell {place + 2}: the explanation of a prediction is not folded under 'Answer'"
+
+
+def exercise_problems(cells: list[NotebookNode]) -> Iterator[str]:
+    """Exercises count from 1, end a section each, have a stub below them, and a hint and a solution that are folded."""
+    section, seen = 0, []
+    for place, cell in enumerate(cells):
+        if cell.cell_type != "markdown":
+            continue
+        for heading in re.findall(r"^##+ .*$", FENCE.sub("", cell.source), re.MULTILINE):
+            if heading.startswith("## "):
+                section += 1
+            elif re.match(r"#+ Exercise\b", heading):
+                seen.append((section, place, heading))
+    if not EXERCISES[0] <= len(seen) <= EXERCISES[1]:
+        yield f"{len(seen)} exercises (headings 'Exercise N'), not {EXERCISES[0]} to {EXERCISES[1]}"
+    if len({section for section, _, _ in seen}) < len(seen):
+        yield "two exercises in one section"
+    for number, (_, place, heading) in enumerate(seen, 1):
+        if not re.match(rf"### Exercise {number}: \w", heading):
+            yield f"cell {place}: the heading {heading!r} is not '### Exercise {number}: ...'"
+        text = "\n".join(cell.source for cell in cells[place : place + 3] if cell.cell_type == "markdown")
+        summaries = [summary for summary, _ in DETAILS.findall(text[text.index(heading) :])]
+        behind = in_sight("".join(cell.source for cell in cells[place + 2 : place + 3])).strip()
+        if behind and not behind.startswith("## "):
+            yield f"cell {place + 2}: the section goes on behind its exercise"
+        if "not yet" not in "".join(
+            o.get("text", "") for c in cells[place + 1 : place + 2] for o in c.get("outputs", [])
+        ):
+            yield f"cell {place + 1}: the exercise's stub does not stand here and print 'not yet'"
+        if not any(map(is_solution, summaries)) or not any(s.strip().startswith("Hint") for s in summaries):
+            yield f"cell {place}: the exercise has no folded hint or no folded solution"
+
+
+def rhythm_problems(notebook: NotebookNode) -> Iterator[str]:
+    """Too much prose, or too much code, without the other; a section with code that shows nothing."""
+    run = 0
+    for place, cell in enumerate(notebook.cells):
+        run = run + 1 if cell.cell_type == "code" else 0
+        if run == CODE_CELLS_IN_A_ROW + 1:
+            yield f"cell {place}: more than {CODE_CELLS_IN_A_ROW} code cells in a row"
+        if cell.cell_type == "markdown" and (count := prose(in_sight(cell.source))) > WORDS_A_CELL:
+            yield f"cell {place}: {count} words in sight, more than {WORDS_A_CELL}"
+    if not any("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])):
+        yield "no picture"
 
 
 def cell_problems(cell: NotebookNode) -> Iterator[str]:
@@ -144,6 +248,8 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
         return
     if (count := code_lines(cell.source)) > CODE_LINES:
         yield f"{count} lines of code, more than {CODE_LINES}"
+    if (count := max(map(len, cell.source.splitlines()), default=0)) > WIDTH:
+        yield f"a line of {count} characters, more than {WIDTH}"
     if cell.execution_count is None:
         yield "was never run (no execution count)"
     for mark in BLINDFOLDS:

@@ -1,6 +1,7 @@
-"""Copies of the notebooks without the worked solutions: `python tools/student.py` (`make student`) writes `student/`.
+"""Copies of the notebooks without worked solutions and outputs: `python tools/student.py` (`make student`) writes `student/`.
 
-A solution is a `<details>` block whose summary begins with "Solution"; hints stay. `student/` lies beside `notebooks/`,
+A solution is a `<details>` block whose summary begins with "Solution"; hints, and answers to predictions, stay. A class runs
+the cells itself, so their outputs are left out. `student/` lies beside `notebooks/`,
 so that relative paths hold, and git ignores it.
 """
 
@@ -27,11 +28,13 @@ def without_solutions(source: str) -> str:
 
 
 def student_copy(notebook: NotebookNode) -> NotebookNode:
-    """The notebook without solutions, and without the cells that held nothing else."""
+    """The notebook without solutions and outputs, and without the cells that held nothing else."""
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell = NotebookNode(cell, source=without_solutions(cell.source))
+        else:
+            cell = NotebookNode(cell, outputs=[], execution_count=None)
         if cell.source.strip():
             cells.append(cell)
     return NotebookNode(notebook, cells=cells)

@@ -4,13 +4,19 @@ A notebook's checks stand in `eqlib/exercises/nbNN.py`, one function each, decor
 
     from eqlib.exercises.check import attempt, check, require
 
-    @check(wrong=[0, 3, "two"])                     # answers that must be refused; the tests try each
+    @check(likely=[(3, "2 l + 1"), (4, "l = 0")])    # the likeliest mistakes, each with words of the message that names it
     def dimension_of_spin_two(answer):              # an answer that is a value
-        require(answer == 5, f"a rotation irrep of degree l has 2 l + 1 components, not {answer}")
+        require(answer != 3, "3 is the vector's: degree l has 2 l + 1 components")
+        require(answer != 4, "4 counts from 1 to l: the components run from -l to l, and l = 0 has one")
+        require(answer == 5, f"not {answer}: count the orders m from -2 to 2")
 
-    @check(wrong=[lambda x: x, lambda x: -x])
+    @check(likely=[(lambda x: x, "unchanged"), (lambda x: abs(x), "length")], wrong=[lambda x: -x])
     def relu(answer):                               # an answer that is a function
+        require(attempt(answer, -1.0) != -1.0, "it leaves negative numbers unchanged")
+        require(attempt(answer, -1.0) != 1.0, "it takes the length of a number, not its positive part")
         require(attempt(answer, -1.0) == 0.0, "it should be zero for negative numbers")
+
+`likely` has two or three; `wrong` has other answers that must be refused. The tests try each.
 
 In the notebook the stub's value is `...` (or the stub function's body is), so that the page as committed runs from top
 to bottom and prints "not yet":
@@ -39,8 +45,8 @@ class Wrong(Exception):
 class Check:
     """A check that a notebook calls: prints its verdict on the answer, and never raises."""
 
-    def __init__(self, judge: Callable[..., None], wrong: Sequence[Any]) -> None:
-        self.judge, self.wrong = judge, wrong
+    def __init__(self, judge: Callable[..., None], likely: Sequence[tuple[Any, str]], wrong: Sequence[Any]) -> None:
+        self.judge, self.likely, self.wrong = judge, likely, wrong
         self.name, self.__doc__ = judge.__name__, judge.__doc__
 
     def __call__(self, answer: Any) -> None:
@@ -61,9 +67,13 @@ class Check:
         return "right"
 
 
-def check(wrong: Sequence[Any]) -> Callable[[Callable[..., None]], Check]:
-    """Make a judge (a function of the answer that raises through `require`) into a Check."""
-    return lambda judge: Check(judge, wrong)
+def check(likely: Sequence[tuple[Any, str]] = (), wrong: Sequence[Any] = ()) -> Callable[[Callable[..., None]], Check]:
+    """Make a judge (a function of the answer that raises through `require`) into a Check.
+
+    likely: (answer, words), the likeliest mistakes, and words of the message that only this mistake gets.
+    wrong: other answers that must be refused.
+    """
+    return lambda judge: Check(judge, likely, wrong)
 
 
 def require(condition: Any, reason: str) -> None:

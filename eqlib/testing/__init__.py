@@ -10,6 +10,7 @@ from eqlib.testing.grids import (
     sample_field,
 )
 from eqlib.testing.layers import Causes, causes
+from eqlib.testing.limits import within
 
 __all__ = [
     "Causes",
@@ -23,4 +24,5 @@ __all__ = [
     "induced",
     "randomised",
     "sample_field",
+    "within",
 ]

@@ -10,12 +10,13 @@ from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
 from eqlib.viz.sphere import plot_on_sphere
 from eqlib.viz.tables import letters, plot_table
-from eqlib.viz.widgets import show, slider
+from eqlib.viz.widgets import folded, show, slider
 
 __all__ = [
     "PALETTE",
     "colours",
     "dial",
+    "folded",
     "letters",
     "matrix",
     "picture",

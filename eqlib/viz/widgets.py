@@ -1,4 +1,6 @@
-"""A slider that redraws a picture, and `show` for pictures that stand still. Both carry alt text and a caption.
+"""A slider that redraws a picture, `show` for pictures that stand still, and `folded` for what is to be guessed first.
+
+Pictures carry alt text and a caption.
 
     from eqlib import viz
 
@@ -17,15 +19,19 @@ The line of text, which has the slider's range and `text(value)`, is compared by
 JupyterLab gives the <img> of a PNG no alt text, whatever the metadata say. So a still picture is also there as HTML
 with an alt text, which JupyterLab prefers; but in a page that was not run it removes pictures from HTML, so that form
 is not committed either. There, and on GitHub, the same words stand under the picture as a caption.
+
+ipywidgets gives a slider's handle no name that a screen reader could say, and has no setting for it. So a slider's caption
+has an HTML form too, whose script gives the handle the words of its label.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -39,6 +45,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Drawing = Image.Image | Figure | bytes
+
+
+# A handle is made when its widget is, after the caption; so it is waited for.
+NAME_THE_HANDLES = """<script>
+(() => {
+  const area = document.currentScript.closest(".jp-OutputArea") || document.body;
+  const name = () => {
+    for (const slider of area.querySelectorAll(".widget-slider")) {
+      const label = slider.querySelector("label"), handle = slider.querySelector(".noUi-handle");
+      if (label && handle) handle.setAttribute("aria-label", label.textContent);
+      const readout = slider.querySelector(".widget-readout");
+      if (label && readout) { readout.setAttribute("role", "textbox"); readout.setAttribute("aria-label", label.textContent); }
+    }
+  };
+  new MutationObserver(name).observe(area, {childList: true, subtree: true});
+  name();
+})();
+</script>"""
 
 
 def encode(drawing: Drawing, dpi: int = 100) -> bytes:
@@ -68,6 +92,25 @@ def show(drawing: Drawing, alt: str, dpi: int = 100) -> None:
     source = f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
     words = html.escape(_checked_alt(alt))
     _display(picture, alt, {"text/html": f'<img alt="{words}" src="{source}">', "text/plain": alt})
+
+
+@contextlib.contextmanager
+def folded(summary: str = "Open when you have made up your mind") -> Iterator[None]:
+    """What is printed within stands folded under `summary` until the reader opens it, with a kernel and without.
+
+    >>> from eqlib import viz
+    >>> with viz.folded("Which sign?"):
+    ...     print("minus")
+    minus
+    """
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            yield
+    finally:
+        text = printed.getvalue().rstrip()
+        fold = f"<details><summary>{html.escape(summary)}</summary>\n\n```text\n{text}\n```\n\n</details>"
+        display({"text/plain": text, "text/markdown": fold}, metadata={}, raw=True)
 
 
 class Picture(ipywidgets.Image):
@@ -149,14 +192,17 @@ def slider(
         "application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": box.model_id},
         "text/plain": f"[slider from {start:g} to {stop:g}{unit}] {line}",
     }
-    _display(box.children[1].value, alt, bundle)
+    _display(box.children[1].value, alt, bundle, NAME_THE_HANDLES)
 
 
-def _display(picture: bytes, alt: str, others: dict[str, Any]) -> None:
+def _display(picture: bytes, alt: str, others: dict[str, Any], script: str = "") -> None:
     """One output with this PNG, its alt text, and other forms of the same thing, of which a page shows the richest.
 
-    A second output is the caption.
+    A second output is the caption; with a script, if there is one.
     """
     bundle = {"image/png": base64.b64encode(picture).decode("ascii")} | others
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
-    display({"text/plain": alt, "text/markdown": f"*{alt}*"}, metadata={}, raw=True)
+    caption = {"text/plain": alt, "text/markdown": f"*{alt}*"}
+    if script:
+        caption["text/html"] = f"<p><em>{html.escape(alt)}</em></p>{script}"
+    display(caption, metadata={}, raw=True)
