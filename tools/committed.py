@@ -1,6 +1,7 @@
 """What of a notebook's outputs is committed, and when two outputs are the same: used by `refresh.py` and by the tests.
 
-Texts are compared exactly but for what `sanitise.cfg` drops, pictures by eye: `look_alike`. PNGs are base64 texts, as they stand in the file.
+Texts are compared exactly but for what `sanitise.cfg` drops, pictures by eye: `look_alike`. PNGs are base64 texts, as they
+stand in the file.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ METADATA = {
 @functools.cache
 def dropped() -> list[tuple[re.Pattern[str], str]]:
     """What nbval drops from texts, as (pattern, what stands there instead)."""
-    from nbval.plugin import get_sanitize_patterns
+    from nbval.plugin import get_sanitize_patterns  # type: ignore[import-untyped]
 
     return [(re.compile(regex), new) for regex, new in get_sanitize_patterns(SANITISE.read_text(encoding="utf-8"))]
 
