@@ -95,11 +95,13 @@ clean:
 		|| { echo "This torch is not to be had here for this Python: see 'Installing' in README.md." >&2; exit 1; }
 	@echo "$(TORCH)" > $@
 
-.venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml binder/jupyter_server_config.py
+.venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml $(wildcard binder/*.py binder/*.json)
 	@echo "Installing eqlib and JupyterLab"
 	@$(PIP) --no-build-isolation -e ".[course]"
 	@$(PY) -m $(NO_NEWS)
-	@mkdir -p .venv/etc/jupyter && cp binder/jupyter_server_config.py .venv/etc/jupyter/
+	@mkdir -p .venv/etc/jupyter .venv/share/jupyter/lab/settings
+	@cp binder/jupyter_server_config.py .venv/etc/jupyter/
+	@cp binder/overrides.json .venv/share/jupyter/lab/settings/
 	@touch $@
 
 .venv/test.stamp: .venv/course.stamp
