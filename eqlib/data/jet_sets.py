@@ -18,7 +18,8 @@ from .light_cone import network_input
 
 Array = NDArray[np.float64]
 
-PARTICLES = 50  # of a jet, the hardest, are what taggers are given unless told otherwise
+PARTICLES = 50  # of a jet are what taggers are given unless told otherwise
+ORDERS = ("invariant", "pt")
 SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` allows energies to be off by half of it
 
 
@@ -26,7 +27,8 @@ SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` a
 class Jets:
     """n jets with N particles in all, as they were measured: `jets`, `reference_jets` and `Jets.from_momenta` make them.
 
-    particles: (N, 4), float64, raw (E, px, py, pz) in GeV; those of a jet by falling pT, as pT was before any `moved`.
+    particles: (N, 4), float64, raw (E, px, py, pz) in GeV; those of a jet by falling pT, as pT was before any `moved`, until
+    `ordered` sorts them anew.
     offsets: (n + 1,), int64: jet i has particles offsets[i] ... offsets[i + 1]; none is a jet too.
     most: how many particles `momenta` gives unless told otherwise.
     labels: (n,), int64, classes, 1 for top and 0 for QCD; None where nobody knows.
@@ -108,9 +110,9 @@ class Jets:
         return f"Jets({len(self)} jets, {len(self.particles):,} particles, {labelled})"
 
     def momenta(self, particles: int | None = None) -> tuple[Array, NDArray[np.bool_]]:
-        """The hardest particles, (n, particles, 4) as (E, px, py, pz) in GeV, zero-padded, and the mask (n, particles).
+        """The first particles, (n, particles, 4) as (E, px, py, pz) in GeV, zero-padded, and the mask (n, particles).
 
-        particles: `most` by default.
+        particles: `most` by default. The first ones are the hardest, of jets as they came; see `ordered` and `moved`.
         """
         particles = self.most if particles is None else particles
         return self._padded(self.particles, particles), np.arange(particles) < np.diff(self.offsets)[:, None]
@@ -123,7 +125,8 @@ class Jets:
     def moved(self, g: groups.Element) -> Jets:
         """Every jet by its own Lorentz transformation, or all by one; labels and masses stay, axis and taus do not.
 
-        g: n elements of `groups.Lorentz()` or one. The order of the particles stays, so `momenta(50)` are the same particles.
+        g: n elements of `groups.Lorentz()` or one. The order of the particles stays, so `momenta(50)` are the same particles
+        as before; `moved(g).ordered("pt").momenta(50)` are the hardest of the moved jets, which may be others.
         """
         if not isinstance(g.group, groups.SL2C):
             raise ValueError(f"g: got an element of {g.group}, expected one of {groups.Lorentz()}")
@@ -132,6 +135,61 @@ class Jets:
         momenta, mask = self.momenta(max(int(np.diff(self.offsets).max(initial=0)), 1))
         moved = (momenta @ g.group.matrix(g).swapaxes(1, 2))[mask]
         return replace(self, particles=moved, axis=None, constituents=None, taus=None)
+
+    def ordered(self, by: str) -> Jets:
+        """The same jets, the particles of each sorted anew, so that `momenta` and `masses` give other ones first.
+
+        by: "pt", falling pT as it is now, which boosts and turns change. "invariant", falling p.P, where P is the sum of all
+        particles of the jet: their energies in its rest frame times its mass, which no Lorentz transformation changes. p and
+        P are light-cone components about P in float64, so that p.P is a sum of positive terms and keeps its digits: at
+        gamma = 1000 p.P of the shipped jets is the same to 1e-6. Equal particles keep their order. Where
+        different ones have the same p.P, rounding decides, as it does where the whole jet has no mass.
+
+        >>> jets = Jets.from_momenta([[[5, 3, 0, 4], [6, 0, 0, 6], [2, -2, 0, 0]]])
+        >>> jets.ordered("invariant").momenta()[0][0, :, 0].tolist()  # p.P = 28, 22, 18 with P = (13, 1, 0, 10)
+        [2.0, 5.0, 6.0]
+        """
+        if by not in ORDERS:
+            raise ValueError(f"by: got {by!r}, expected one of {ORDERS}")
+        count = np.diff(self.offsets)
+        if by == "pt":
+            size = np.hypot(self.particles[:, 1], self.particles[:, 2])
+        else:
+            most = max(int(count.max(initial=0)), 1)
+            momenta, mask = self.momenta(most)
+            p, _ = network_input(momenta, mask, mass=self.masses(most))
+            size = np.einsum("npi,ij,nj->np", p, groups.Lorentz().metric, p.sum(1))[mask]
+        order = np.lexsort((-size, np.repeat(np.arange(len(self)), count)))
+        found = {name: getattr(self, name) for name in ("particles", "mass", "constituents")}
+        return replace(self, **{name: None if rows is None else rows[order] for name, rows in found.items()})
+
+    def ordered(self, by: str) -> Jets:
+        """The same jets, the particles of each in falling order of `by`; the first so many are what `momenta` gives.
+
+        by: "pT", the momentum across the beam as it is now, which a boost changes; or "rest", the energy in the rest frame of
+        the whole jet. That is p.P / M with P the sum of the jet's particles and M its mass: an invariant, so all observers
+        choose the same particles. Equal ones keep their order.
+        Raises ValueError for another `by`.
+
+        >>> jets = Jets.from_momenta([[[10, 0, 6, 8], [5, 3, 0, 4]]])  # pT 6 and 3 GeV
+        >>> fast = jets.moved(groups.Lorentz().element([0, 0, 0, 0, -2.0, 0]))  # rapidity 2 against y
+        >>> [[bool(p[0, 0, 2] == p[0, :, 2].max()) for p in (j.ordered(by).momenta()[0] for by in ("pT", "rest"))]
+        ...  for j in (jets, fast)]
+        """
+        p, mask = self.momenta(max(int(np.diff(self.offsets).max(initial=0)), 1))
+        if by == "pT":
+            key = np.hypot(p[..., 1], p[..., 2])
+        elif by == "rest":
+            # Light-cone components: E E' - p.p' of particles that fly fast and close together has few digits.
+            cone, _ = network_input(p, mask, mass=self.masses(p.shape[1]))
+            total = cone.sum(1, keepdims=True)
+            key = (cone * total[..., [1, 0, 2, 3]] * [1, 1, -1, -1]).sum(-1)
+        else:
+            raise ValueError(f'by: got {by!r}, expected "pT" or "rest"')
+        jet = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        order = np.lexsort((-key[mask], jet))
+        taken = {name: getattr(self, name) for name in ("particles", "mass", "constituents")}
+        return replace(self, **{name: None if x is None else x[order] for name, x in taken.items()})
 
     def _padded(self, values: Array, particles: int) -> Array:
         """(N, ...) -> (n, particles, ...)"""
@@ -146,10 +204,13 @@ class Jets:
 
 
 class JetInputs:
-    """The hardest particles of each jet as a tagger takes them; `training.fit` takes them as they are, if they have labels.
+    """Some particles of each jet as a tagger takes them; `training.fit` takes them as they are, if they have labels.
 
     frame: "jet" for components of `groups.Lorentz().vector` about the axis of these particles (`network_input`), which the
     Lorentz group's networks take; "lab" for raw (E, px, py, pz), which ParticleNet takes.
+    particles: how many of each jet, the first by `order`. order: "invariant" or "pt", see `Jets.ordered`; "stored", as the
+    jets hold them. By default "invariant" in the frame "jet": an invariant network of particles that were chosen by pT is not
+    invariant. By default "stored" in the frame "lab": the hardest, as pT was before any `Jets.moved`.
 
     momenta: (n, particles, 4), GeV, formed in float64 and rounded to float32 at the end. mask: (n, particles), bool.
     labels: (n,), int64, or None.
@@ -160,9 +221,14 @@ class JetInputs:
     ((4, 50, 4), dtype('float32'), (4, 50), [1, 0, 0, 1])
     """
 
-    def __init__(self, jets: Jets, frame: str = "jet", particles: int = PARTICLES) -> None:
+    def __init__(self, jets: Jets, frame: str = "jet", particles: int = PARTICLES, order: str | None = None) -> None:
         if frame not in ("jet", "lab"):
             raise ValueError(f'frame: got {frame!r}, expected "jet" or "lab"')
+        order = order or ("invariant" if frame == "jet" else "stored")
+        if order not in (*ORDERS, "stored"):
+            raise ValueError(f"order: got {order!r}, expected one of {(*ORDERS, 'stored')}")
+        jets = jets if order == "stored" else jets.ordered(order)
+        jets = jets.ordered("rest") if frame == "jet" else jets
         momenta, mask = jets.momenta(particles)
         if frame == "jet":
             momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))

@@ -1,7 +1,8 @@
 """Top tagging: a Lorentz group network, its ablations and what it is compared with, on the shipped jets or the public ones.
 
-All networks have 24,000 to 26,400 parameters and see the 50 hardest particles. Review, Sec. VI and Fig. 5; Bogatskiy et al.
-2020, Qu and Gouskos 2020.
+All networks have 24,000 to 26,400 parameters and see 50 particles of a jet: ParticleNet the hardest, the Lorentz group's those
+with the largest p.P (`data.Jets.ordered`), a choice that no boost changes. Review, Sec. VI and Fig. 5; Bogatskiy et al. 2020,
+Qu and Gouskos 2020.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from eqlib.data.augment import boost_jets, random_boosts, random_turns
 from eqlib.tasks import task
 
 TASK = "jets"
-PARTICLES = 50  # of a jet, the hardest
+PARTICLES = 50  # of a jet
 GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)  # of the boosts under which a run may be judged again
 TREES = {"mass": ("mass",), "tree": ("mass", "pt", "multiplicity", "tau21", "tau32")}
 
