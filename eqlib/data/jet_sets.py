@@ -163,34 +163,6 @@ class Jets:
         found = {name: getattr(self, name) for name in ("particles", "mass", "constituents")}
         return replace(self, **{name: None if rows is None else rows[order] for name, rows in found.items()})
 
-    def ordered(self, by: str) -> Jets:
-        """The same jets, the particles of each in falling order of `by`; the first so many are what `momenta` gives.
-
-        by: "pT", the momentum across the beam as it is now, which a boost changes; or "rest", the energy in the rest frame of
-        the whole jet. That is p.P / M with P the sum of the jet's particles and M its mass: an invariant, so all observers
-        choose the same particles. Equal ones keep their order.
-        Raises ValueError for another `by`.
-
-        >>> jets = Jets.from_momenta([[[10, 0, 6, 8], [5, 3, 0, 4]]])  # pT 6 and 3 GeV
-        >>> fast = jets.moved(groups.Lorentz().element([0, 0, 0, 0, -2.0, 0]))  # rapidity 2 against y
-        >>> [[bool(p[0, 0, 2] == p[0, :, 2].max()) for p in (j.ordered(by).momenta()[0] for by in ("pT", "rest"))]
-        ...  for j in (jets, fast)]
-        """
-        p, mask = self.momenta(max(int(np.diff(self.offsets).max(initial=0)), 1))
-        if by == "pT":
-            key = np.hypot(p[..., 1], p[..., 2])
-        elif by == "rest":
-            # Light-cone components: E E' - p.p' of particles that fly fast and close together has few digits.
-            cone, _ = network_input(p, mask, mass=self.masses(p.shape[1]))
-            total = cone.sum(1, keepdims=True)
-            key = (cone * total[..., [1, 0, 2, 3]] * [1, 1, -1, -1]).sum(-1)
-        else:
-            raise ValueError(f'by: got {by!r}, expected "pT" or "rest"')
-        jet = np.repeat(np.arange(len(self)), np.diff(self.offsets))
-        order = np.lexsort((-key[mask], jet))
-        taken = {name: getattr(self, name) for name in ("particles", "mass", "constituents")}
-        return replace(self, **{name: None if x is None else x[order] for name, x in taken.items()})
-
     def _padded(self, values: Array, particles: int) -> Array:
         """(N, ...) -> (n, particles, ...)"""
         if particles < 1:
@@ -228,7 +200,6 @@ class JetInputs:
         if order not in (*ORDERS, "stored"):
             raise ValueError(f"order: got {order!r}, expected one of {(*ORDERS, 'stored')}")
         jets = jets if order == "stored" else jets.ordered(order)
-        jets = jets.ordered("rest") if frame == "jet" else jets
         momenta, mask = jets.momenta(particles)
         if frame == "jet":
             momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))
