@@ -27,8 +27,8 @@ SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` a
 class Jets:
     """n jets with N particles in all, as they were measured: `jets`, `reference_jets` and `Jets.from_momenta` make them.
 
-    particles: (N, 4), float64, raw (E, px, py, pz) in GeV; those of a jet by falling pT, as pT was before any `moved`, until
-    `ordered` sorts them anew.
+    particles: (N, 4), float64, raw (E, px, py, pz) in GeV; those of a jet by falling pT, as pT was before any `moved`, or as
+    `ordered` sorted them.
     offsets: (n + 1,), int64: jet i has particles offsets[i] ... offsets[i + 1]; none is a jet too.
     most: how many particles `momenta` gives unless told otherwise.
     labels: (n,), int64, classes, 1 for top and 0 for QCD; None where nobody knows.
@@ -141,9 +141,10 @@ class Jets:
 
         by: "pt", falling pT as it is now, which boosts and turns change. "invariant", falling p.P, where P is the sum of all
         particles of the jet: their energies in its rest frame times its mass, which no Lorentz transformation changes. p and
-        P are light-cone components about P in float64, so that p.P is a sum of positive terms and keeps its digits: at
-        gamma = 1000 p.P of the shipped jets is the same to 1e-6. Equal particles keep their order. Where
-        different ones have the same p.P, rounding decides, as it does where the whole jet has no mass.
+        P are light-cone components about P in float64, where p.P is a sum of positive terms: boosted by gamma = 1000 it is the
+        same to 1e-9, and E E' - p.p' is off by 5e-5. Equal particles keep their order; between different ones with the same
+        p.P rounding decides, as it does in a jet without mass, all of whose p.P are 0.
+        Raises ValueError for another `by`.
 
         >>> jets = Jets.from_momenta([[[5, 3, 0, 4], [6, 0, 0, 6], [2, -2, 0, 0]]])
         >>> jets.ordered("invariant").momenta()[0][0, :, 0].tolist()  # p.P = 28, 22, 18 with P = (13, 1, 0, 10)

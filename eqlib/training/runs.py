@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -144,3 +145,24 @@ def bits(right: NDArray[np.bool_]) -> str:
 def unpacked(text: str, number: int) -> NDArray[np.bool_]:
     """What `bits` packed, for so many examples."""
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:number].astype(bool)
+
+
+def ranks(scores: NDArray[np.float64]) -> str:
+    """The order of scores, (n,), as a text for the log, equal ones as equal; the other way: `unranked`.
+
+    The order is all that an area under the ROC curve asks for, and so two lines give its paired interval
+    (`training.paired_auc`). ValueError for more than 65,536 different scores.
+    """
+    different, places = np.unique(scores, return_inverse=True)
+    if len(different) > 1 << 16:
+        raise ValueError(f"scores: got {len(different)} different ones, expected at most {1 << 16}")
+    return base64.b64encode(places.astype("<u2").tobytes()).decode("ascii")
+
+
+def unranked(text: str) -> NDArray[np.float64]:
+    """What `ranks` packed: scores (n,) in the same order.
+
+    >>> unranked(ranks(np.array([0.7, 0.2, 0.7]))).tolist()
+    [1.0, 0.0, 1.0]
+    """
+    return np.frombuffer(base64.b64decode(text), "<u2").astype(np.float64)

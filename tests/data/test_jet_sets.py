@@ -1,6 +1,7 @@
 """Jets of every source are one class, and every tagger takes them alike; what a reader's own arrays may hold."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from eqlib import data, groups, models, training
+from eqlib.data.augment import random_boosts, random_turns
 
 G = groups.Lorentz()
 HALF = {"irreps": ("(1,1)",), "channels": (2, 2), "scalars": 4, "hidden": 4}
@@ -130,7 +132,8 @@ def test_masses_of_particles_survive():
     inputs, _ = data.network_input(*jets.momenta(), mass=jets.masses())
     plus, minus, x, y = np.moveaxis(inputs, -1, 0)
     np.testing.assert_allclose(2 * plus * minus - x**2 - y**2, jets.masses() ** 2, atol=1e-9)
-    assert np.array_equal(data.JetInputs(jets, particles=jets.most).momenta, inputs.astype(np.float32))
+    given = data.JetInputs(jets, particles=jets.most, order="stored").momenta
+    assert np.array_equal(given, inputs.astype(np.float32))
     total = jets.momenta()[0].sum(1)
     square = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(1)
     seen = data.observables(jets)
@@ -178,6 +181,106 @@ def test_jets_move(shipped):
         shipped.moved(boosts[:11])
     with pytest.raises(ValueError, match="g: got an element of O3, expected one of Lorentz"):
         shipped.moved(groups.O3().sample(12))
+
+
+# which particles a network is given ------------------------------------------------------------------------------------
+
+
+def numbered(jets):
+    """The particles carry their number, from 1, in `constituents`, which go where the particles go."""
+    return replace(jets, constituents=np.tile(1.0 + np.arange(len(jets.particles))[:, None], 3))
+
+
+def chosen(jets, by, g=None, particles=50):
+    """Numbers of the particles that `ordered` puts first, (n, particles), 0 for padding, of the jets as g moved them."""
+    moved = jets if g is None else replace(jets.moved(g), constituents=jets.constituents)
+    found = moved.ordered(by)
+    return replace(found, particles=np.tile(found.constituents[:, :1], 4)).momenta(particles)[0][..., 0]
+
+
+def boosts_along(jets, gamma, sign):
+    axis = jets.momenta()[0].sum(1)[:, 1:]
+    axis /= np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
+    return G.element(np.concatenate([np.zeros((len(jets), 3)), sign * np.arccosh(gamma) * axis], axis=1))
+
+
+@pytest.fixture(scope="module")
+def many():
+    return numbered(data.jets("valid", number=400))
+
+
+@pytest.mark.parametrize("gamma", [1, 10, 1000])
+def test_the_invariant_choice_is_the_same_before_and_after(many, gamma):
+    """To the particle and in the same order, whatever the boost or turn; by pT other particles are chosen."""
+    before = chosen(many, "invariant")
+    moves = [random_boosts(len(many), gamma, seed) * random_turns(len(many), seed + 10) for seed in range(3)]
+    moves += [boosts_along(many, gamma, sign) for sign in (1, -1)]
+    for g in moves:
+        assert np.array_equal(chosen(many, "invariant", g), before)
+        assert np.array_equal(chosen(many, "invariant", g, 128), chosen(many, "invariant", None, 128))
+    by_pt = [np.sort(chosen(many, "pt", g)) for g in (None, moves[0])]
+    long = np.diff(many.offsets) > 50
+    assert (by_pt[0] != by_pt[1]).any(1)[long].mean() > 0.3
+    assert np.array_equal(*(p[~long] for p in by_pt))  # where all are taken there is no choice
+
+
+def test_the_invariant_order_is_that_of_energies_at_rest(many):
+    """Each jet boosted to its rest frame: the energies fall; and pT falls in the order by pT, along with all that is theirs."""
+    total = many.momenta()[0].sum(1)
+    beta = total[:, 1:] / total[:, :1]
+    speed = np.linalg.norm(beta, axis=1, keepdims=True)
+    g = G.element(np.concatenate([np.zeros((len(many), 3)), -np.arctanh(speed) * beta / speed], axis=1))
+    ordered = many.ordered("invariant")
+    at_rest = ordered.moved(g).momenta()[0]
+    assert np.abs(at_rest.sum(1)[:, 1:]).max() < 1e-6
+    assert (np.diff(at_rest[..., 0], axis=1) <= 1e-9).all() and np.ptp(at_rest[..., 0], axis=1).min() > 0.1
+    fast = many.moved(random_boosts(len(many), 10.0, 0)).ordered("pt")
+    pt = np.hypot(*np.moveaxis(fast.momenta()[0][..., 1:3], -1, 0))
+    assert (np.diff(pt, axis=1) <= 0).all() and fast.taus is None
+    number = ordered.constituents[:, 0].astype(int) - 1
+    assert np.array_equal(ordered.particles, many.particles[number]) and sorted(number) == list(range(len(number)))
+    assert np.array_equal(ordered.offsets, many.offsets) and ordered.taus is many.taus
+
+
+def test_an_order_of_massive_few_and_no_particles():
+    """Padding never comes first, a jet without particles stays one, masses go with their particles."""
+    jets = numbered(data.Jets.from_momenta(massive(n=40, most=70)))
+    count = np.diff(jets.offsets)
+    assert count.min() == 0 and (count == 1).any() and (count > 50).any() and jets.mass is not None
+    before = chosen(jets, "invariant")
+    assert np.array_equal(before > 0, np.arange(50) < count[:, None])
+    for gamma in (10, 1000):
+        for g in (random_boosts(40, gamma, 0), boosts_along(jets, gamma, 1), boosts_along(jets, gamma, -1)):
+            assert np.array_equal(chosen(jets, "invariant", g), before)
+    for by in ("invariant", "pt"):
+        found = jets.ordered(by)
+        number = found.constituents[:, 0].astype(int) - 1
+        assert np.array_equal(found.mass, jets.mass[number]) and np.array_equal(found.particles, jets.particles[number])
+        assert np.array_equal(found.labels, jets.labels) if jets.labels is not None else found.labels is None
+    p, mask = jets.momenta()
+    dots = np.where(mask, (p * p.sum(1, keepdims=True) * [1, -1, -1, -1]).sum(-1), -1.0)
+    assert np.array_equal(
+        chosen(jets, "invariant", None, 1)[count > 0, 0] - 1, (jets.offsets[:-1] + dots.argmax(1))[count > 0]
+    )
+    none = data.Jets.from_momenta([[], []])
+    assert not data.JetInputs(none).mask.any() and not none.ordered("pt").momenta()[1].any()
+    twins = data.Jets.from_momenta([[[5, 3, 0, 4]] * 60])  # all alike, and no mass
+    assert data.JetInputs(twins).mask.all() and np.isfinite(data.JetInputs(twins).momenta).all()
+
+
+def test_networks_are_given_the_invariant_choice_and_particlenet_the_stored_one(many):
+    """About the axis of the chosen ones; every other order on request."""
+    for order, jets in (("invariant", many.ordered("invariant")), ("pt", many.ordered("pt")), ("stored", many)):
+        momenta, mask = jets.momenta(50)
+        found = data.JetInputs(many, order=order)
+        assert np.array_equal(found.momenta, data.network_input(momenta, mask, dtype="f4")[0])
+        assert np.array_equal(found.mask, mask)
+        assert np.array_equal(data.JetInputs(many, "lab", order=order).momenta, momenta.astype("f4"))
+    for frame, order in (("jet", "invariant"), ("lab", "stored")):
+        assert np.array_equal(data.JetInputs(many, frame).momenta, data.JetInputs(many, frame, order=order).momenta)
+    for refused, call in (("by", many.ordered), ("order", lambda order: data.JetInputs(many, order=order))):
+        with pytest.raises(ValueError, match=rf"{refused}: got 'mass', expected one of \('invariant', 'pt'"):
+            call("mass")
 
 
 GOOD = np.tile([5.0, 3, 0, 4], (2, 3, 1))

@@ -168,7 +168,8 @@ def test_padding_and_mask():
     momenta, mask = jets.momenta(7)
     assert np.array_equal(momenta, jets.momenta()[0][:, :7]) and np.array_equal(mask, fewer[1])
     # What a tagger is given has the axis of the particles that it is given.
-    assert np.array_equal(data.JetInputs(jets, particles=7).momenta, data.network_input(momenta, mask, dtype="f4")[0])
+    given = data.JetInputs(jets, particles=7, order="stored").momenta
+    assert np.array_equal(given, data.network_input(momenta, mask, dtype="f4")[0])
     assert np.array_equal(data.JetInputs(jets, "lab", particles=7).momenta, momenta.astype("f4"))
 
 

@@ -42,6 +42,8 @@ def test_scores_do_not_move_in_float32(jets, model):
     for moved in (random_boosts(40, 10.0, 1), random_turns(40, 1)):
         assert np.abs(task.scores(net, task.inputs(model, jets.moved(moved))) - plain).max() < 1e-4
     assert plain.std() > 1e-4
+    by_pt = [data.JetInputs(j, order="pt") for j in (jets, jets.moved(random_boosts(40, 10.0, 1)))]
+    assert np.abs(np.subtract(*(task.scores(net, x) for x in by_pt))).max() > 1e-4  # an invariant network is not enough
 
 
 def test_networks_have_about_as_many_parameters():

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
-from eqlib.training import runs
+from eqlib.training import metrics, runs
 
 
 @pytest.fixture
@@ -70,6 +71,18 @@ def test_mistakes_of_a_log_are_paired(tmp_path: Path) -> None:
 def test_packed_judgements_come_back() -> None:
     right = np.random.default_rng(0).random(3001) < 0.7
     assert np.array_equal(runs.unpacked(runs.bits(right), 3001), right)
+
+
+def test_ranks_keep_the_area_and_refuse_too_many() -> None:
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(2, size=900), rng.normal(size=(2, 900)).round(2)  # ties
+    back = [runs.unranked(runs.ranks(s)) for s in scores]
+    assert metrics.paired_auc(*back, labels) == metrics.paired_auc(*scores, labels)
+    for ours, of_scipy in zip(back, rankdata(scores, "dense", axis=1), strict=True):
+        assert np.array_equal(ours + 1, of_scipy)
+    assert runs.unranked(runs.ranks(np.arange(65_536.0)))[-1] == 65_535
+    with pytest.raises(ValueError, match="scores: got 65537 different ones, expected at most 65536"):
+        runs.ranks(np.arange(65_537.0))
 
 
 def test_a_script_elsewhere_prints_lines_or_fails_with_its_words(tmp_path: Path) -> None:
