@@ -161,8 +161,8 @@ class Jets:
             p, _ = network_input(momenta, mask, mass=self.masses(most))
             size = np.einsum("npi,ij,nj->np", p, groups.Lorentz().metric, p.sum(1))[mask]
         order = np.lexsort((-size, np.repeat(np.arange(len(self)), count)))
-        found = {name: getattr(self, name) for name in ("particles", "mass", "constituents")}
-        return replace(self, **{name: None if rows is None else rows[order] for name, rows in found.items()})
+        mass, constituents = (None if x is None else x[order] for x in (self.mass, self.constituents))
+        return replace(self, particles=self.particles[order], mass=mass, constituents=constituents)
 
     def _padded(self, values: Array, particles: int) -> Array:
         """(N, ...) -> (n, particles, ...)"""

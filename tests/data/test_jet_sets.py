@@ -209,7 +209,7 @@ def many():
     return numbered(data.jets("valid", number=400))
 
 
-@pytest.mark.parametrize("gamma", [1, 10, 1000])
+@pytest.mark.parametrize("gamma", [1, 10, 1000, 1e5])
 def test_the_invariant_choice_is_the_same_before_and_after(many, gamma):
     """To the particle and in the same order, whatever the boost or turn; by pT other particles are chosen."""
     before = chosen(many, "invariant")
@@ -262,6 +262,8 @@ def test_an_order_of_massive_few_and_no_particles():
     assert np.array_equal(
         chosen(jets, "invariant", None, 1)[count > 0, 0] - 1, (jets.offsets[:-1] + dots.argmax(1))[count > 0]
     )
+    along = data.Jets.from_momenta([[[10, 0, 0, 10], [np.hypot(5, 0.94), 0, 0, 5]]])  # where the mass alone decides
+    np.testing.assert_allclose(along.ordered("invariant").masses(), [[0.94, 0]], atol=1e-9)
     none = data.Jets.from_momenta([[], []])
     assert not data.JetInputs(none).mask.any() and not none.ordered("pt").momenta()[1].any()
     twins = data.Jets.from_momenta([[[5, 3, 0, 4]] * 60])  # all alike, and no mass
