@@ -111,6 +111,27 @@ def test_taggers_kept_with_the_course(model):
     assert (((tops > 0.5) == test.labels) == right(logged)[:600]).sum() >= 598
 
 
+def test_ranking_of_jets():
+    """The ranks of a line have its area under the ROC curve; the network's and the tree's kept ones give a paired interval.
+
+    On jets that are not shipped the tree ranks better beyond chance, and is right as often: the log alone, as Pythia makes them.
+    """
+    labels, logged = data.jets("test").labels, {(r["model"], r["seed"]): r for r in runs("jets.json")}
+    ranks = {key: training.runs.unranked(line["ranks"]) for key, line in logged.items() if "ranks" in line}
+    assert ranks.keys() == {(m, s) for m in ("mass", "tree", "lorentz", "linear", "invariants") for s in (0, 1, 2)}
+    for key, places in ranks.items():
+        assert training.auc(places, labels) == pytest.approx(logged[key]["auc"], abs=1e-5), key
+    other = {r["seed"]: r for r in runs("jets_other.json")}
+    assert sorted(other) == [0, 1, 2]
+    for line in other.values():
+        for name in ("accuracy", "auc"):
+            mean, low, high = line[f"{name}_difference"]
+            assert mean == pytest.approx(line[name] - line[f"{name}_beside"], abs=2e-5)
+            assert low < mean < high
+        assert line["accuracy_difference"][1] < 0 < line["accuracy_difference"][2]
+        assert line["auc_difference"][2] < 0
+
+
 @pytest.mark.parametrize(
     ("task", "line", "near"),
     [("shifted_digits", "cnn", 0.05), ("shifted_digits", "neighbours", 0.004), ("spins", "gnn", 0.06)],
