@@ -105,7 +105,8 @@ def turn(answer: Any) -> None:
         tried = f"({x:g}, {y:g}) turned by {degrees:g} degrees"
         before, after = np.hypot(x, y), np.hypot(*mine)
         require(
-            np.isclose(before, after), f"{tried} must keep its length {before:.3g}, and your result has length {after:.3g}"
+            np.isclose(before, after),
+            f"{tried} must keep its length {before:.3g}, and your result has length {after:.3g}",
         )
         require(
             np.allclose(mine, right), f"{tried}: your result ({mine[0]:.3g}, {mine[1]:.3g}) points in another direction"
@@ -126,5 +127,7 @@ def _two_numbers(result: Any, right: Array) -> Array:
         require(not same, f"the numbers are right, the shape is not: return x, y, and not {shape}")
         require(numbers.shape != (2, 2), "it returns a matrix: multiply it by the vector (x, y)")
         require(False, f"it should return two numbers, the new x and y, and returns {shape}")
-    require(numbers.dtype.kind in "iuf" and numbers.shape == (2,), f"it should return two real numbers, and returns {kind}")
+    require(
+        numbers.dtype.kind in "iuf" and numbers.shape == (2,), f"it should return two real numbers, and returns {kind}"
+    )
     return np.asarray(numbers, dtype=np.float64)
