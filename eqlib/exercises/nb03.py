@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eqlib.exercises.check import attempt, check, require
+from eqlib.exercises.check import Wrong, attempt, check, require
 
 NAMES = ["1", "r", "r²", "r³", "f", "rf", "r²f", "r³f"]
 
@@ -29,15 +29,14 @@ TABLE = _of_pairs(_product)
 BACK = (TABLE == 0).argmax(1)  # h -> h^-1
 
 
-def _numbers(value: Any, shape: tuple[int, ...], wanted: str) -> NDArray[np.float64]:
-    """What the reader's function returns, as an array of this shape; lists and tensors will do."""
+def numbers(value: Any, shape: tuple[int, ...], wanted: str) -> NDArray[np.float64]:
+    """What a reader hands in as an array of this shape; lists and tensors will do. `wanted`: in words, what it should be."""
     try:
         found = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):
-        found = None
-    require(found is not None, f"it should return {wanted}, it returns a {type(value).__name__}")
-    require(found.shape == shape, f"it should return {wanted}, it returns an array of shape {found.shape}")
-    require(np.isfinite(found).all(), f"it should return {wanted}, not all that it returns is finite")
+        raise Wrong(f"{wanted} is wanted, this is a {type(value).__name__}") from None
+    require(found.shape == shape, f"{wanted} is wanted, this is an array of shape {found.shape}")
+    require(np.isfinite(found).all(), f"{wanted} is wanted, this is not finite")
     return found
 
 
@@ -78,7 +77,7 @@ def product_rule(answer: Any) -> None:
     """(g, h) -> index of g h in D4's eight, element k + 4 s being r^k f^s."""
     found = np.zeros((8, 8))
     for g, h in product(range(8), repeat=2):
-        found[g, h] = number = float(_numbers(attempt(answer, g, h), (), "a whole number from 0 to 7"))
+        found[g, h] = number = float(numbers(attempt(answer, g, h), (), "a whole number from 0 to 7"))
         require(
             number in range(8),
             f"it should return a whole number from 0 to 7, for g = {g}, h = {h} it returns {number:g}",
@@ -139,7 +138,7 @@ def group_layer(answer: Any) -> None:
     """(f (8,), psi (8,)) -> (8,), an equivariant linear layer on functions on D4's eight elements, psi its weights."""
 
     def layer(f: Any, psi: Any) -> NDArray[np.float64]:
-        return _numbers(attempt(answer, f.copy(), psi.copy()), (8,), "eight numbers")
+        return numbers(attempt(answer, f.copy(), psi.copy()), (8,), "an array of eight numbers")
 
     f, other, psi, further = np.random.default_rng(0).normal(size=(4, 8))
     y = layer(f, psi)
@@ -196,7 +195,7 @@ def cyclic_invariant(answer: Any) -> None:
     """A function of four orientations (4,) that a cyclic shift leaves alone and an exchange of two neighbours does not."""
 
     def value(v: Any) -> float:
-        return float(_numbers(attempt(answer, v.copy()), (), "one number"))
+        return float(numbers(attempt(answer, v.copy()), (), "one number"))
 
     rng = np.random.default_rng(0)
     tries = rng.normal(size=(5, 4))
