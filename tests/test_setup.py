@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import copy
 import io
 import itertools
+import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -14,6 +17,7 @@ import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import check_binder
 import environment
@@ -205,8 +209,30 @@ def test_a_repository_that_binder_cannot_read_is_refused_though_repo2docker_is_c
 
 def test_postbuild_stops_at_the_first_error_and_installs_only_the_course():
     lines = [line for line in read("binder/postBuild").splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", "pip install --no-deps -e .", NO_NEWS]
+    assert lines[:3] == ["set -euo pipefail", "pip install --no-deps -e .", NO_NEWS]
+    for name, folder in (("jupyter_server_config.py", "etc/jupyter"), ("overrides.json", "share/jupyter/lab/settings")):
+        assert f'install -D -m 644 binder/{name} "$PREFIX/{folder}/{name}"' in lines
+        assert f"cp binder/{name} .venv/{folder}/" in read("Makefile")
     assert read("binder/postBuild").startswith("#!/bin/bash\n")
+
+
+def test_jupyterlab_is_handed_a_page_with_this_python_and_alt_texts():
+    space = {"get_config": lambda: SimpleNamespace(ServerApp=SimpleNamespace())}
+    exec(compile(read("binder/jupyter_server_config.py"), "jupyter_server_config.py", "exec"), space)
+    picture = {"data": {"image/png": ["aGVs\n", "bG8="]}, "metadata": {"image/png": {"alt": 'a "b" < c'}}}
+    nameless, other = {"data": {"image/png": "aGVs"}, "metadata": {}}, {"output_type": "stream", "text": "1"}
+    for language, changed in (("python", True), ("R", False)):
+        outputs = copy.deepcopy([picture, nameless, other])
+        page = {"metadata": {"language_info": {"name": language}}, "cells": [{"outputs": outputs}, {"source": "prose"}]}
+        space["as_shown"](page)
+        assert (page["metadata"]["language_info"].get("version") == platform.python_version()) == changed
+        shown = outputs[0]["data"].get("text/html")
+        assert shown == ('<img alt="a &quot;b&quot; &lt; c" src="data:image/png;base64,aGVsbG8=">' if changed else None)
+        assert outputs[1:] == [nameless, other]
+    assert (
+        "data"
+        in json.loads(read("binder/overrides.json"))["@jupyterlab/apputils-extension:sanitizer"]["allowedSchemes"]
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eqlib.groups import Rep
+from eqlib.groups import Element, Group, Rep
 
 
 def equivariance_error(
@@ -21,12 +21,15 @@ def equivariance_error(
     dtype: torch.dtype = torch.float64,
     scale: float = 1.0,
 ) -> float:
-    """The largest |f(g x) - g f(x)| / |g f(x)| over random g and x.
+    """The largest |f(g x) - g f(x)| / |g f(x)| over elements g that generate the group, `samples` random ones, and random x.
 
-    f maps tensors (samples, 4, rep.dim), one for each rep of `rep_in`, to (samples, 4, rep_out.dim), each row on its own. A
+    f maps tensors (n, 4, rep.dim), one for each rep of `rep_in`, to (n, 4, rep_out.dim), four rows for each of n elements. A
     module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew; it stays in the mode that it is in, so
     that either mode of a layer can be tested (dropout is equivariant in eval mode alone). For the weights that it has, pass
     `lambda x: net(x)`, with the net in eval mode and in float64. `scale` bounds boosts' rapidity.
+
+    Elements that generate the group suffice, see `generating`. Random ones alone do not: those of a finite group may all lie in
+    a subgroup, two samples of Cyclic(8) in every fourth draw. x is random, so an f that errs on few x only may pass.
 
     Raises ValueError for an f that is zero or does not vary: it would pass everything.
 
@@ -40,18 +43,43 @@ def equivariance_error(
     """
     reps = [rep_in] if isinstance(rep_in, Rep) else list(rep_in)
     f = randomised(f, seed, dtype)
-    g = rep_out.group.sample(samples, seed=seed, scale=scale)
+    group = rep_out.group
+    elements = generating(group, scale), group.sample(samples, seed=seed, scale=scale)
+    matrices = {rep: torch.tensor(np.concatenate([rep(g) for g in elements])) for rep in {*reps, rep_out}}
+    if not (n := sum(map(len, elements))):
+        raise ValueError(f"samples: got {samples}, expected at least 1 for {group}, which nothing has to generate")
     rng = np.random.default_rng(seed + 1)
-    x = [torch.tensor(rng.normal(size=(samples, 4, rep.dim))) for rep in reps]
-    moved = [torch.einsum("nij,nbj->nbi", torch.tensor(rep(g)), v) for rep, v in zip(reps, x, strict=True)]
+    x = [torch.tensor(rng.normal(size=(n, 4, rep.dim))) for rep in reps]
+    moved = [torch.einsum("nij,nbj->nbi", matrices[rep], v) for rep, v in zip(reps, x, strict=True)]
     with torch.no_grad():
         plain, after = f(*(v.to(dtype) for v in x)), f(*(v.to(dtype) for v in moved))
-    if plain.shape != (samples, 4, rep_out.dim):
-        raise ValueError(
-            f"f: got values {tuple(plain.shape)}, expected {(samples, 4, rep_out.dim)} for rep_out {rep_out!r}"
-        )
-    before = torch.einsum("nij,nbj->nbi", torch.tensor(rep_out(g)), plain.double())
+    if plain.shape != (n, 4, rep_out.dim):
+        raise ValueError(f"f: got values {tuple(plain.shape)}, expected {(n, 4, rep_out.dim)} for rep_out {rep_out!r}")
+    before = torch.einsum("nij,nbj->nbi", matrices[rep_out], plain.double())
     return relative_error(plain.double(), before, after.double())
+
+
+def generating(group: Group, scale: float = 1.0) -> Element:
+    """Elements that generate the group: a continuous f that commutes with these commutes with every element.
+
+    If f commutes with g and with h, it commutes with g h and with the inverse of g; so what it commutes with is a subgroup H.
+    H holds the representatives of `group.generating_components` and thus one element of each connected component; in a finite
+    group that is every element, and nothing is asked of f.
+
+    In a Lie group H holds exp(X) and exp(X / sqrt 2) for each X of `group.generating` (for a boost `scale` times X). The ratio is
+    irrational, so sums of multiples of the two come arbitrarily near every number. H is closed, because f is continuous; so it
+    holds exp(t X) for every t. A closed subgroup has a Lie algebra, which with these X holds their brackets, and those are all.
+    So H holds the identity component, and with a representative each of the others. One t for each X would not do: exp(X) may
+    be a third of a turn, and of a boost it has no powers but whole steps. (For a linear f one could ask of the X themselves.)
+
+    >>> from eqlib import groups
+    >>> generating(groups.O3()), generating(groups.E8())  # turns about two axes, the inversion; 16 of 248 generators
+    (5 element(s) of O3, 1 factor(s), 32 element(s) of E8, 1 factor(s))
+    """
+    components = list(group.generating_components)
+    directions = np.eye(group.dim)[list(group.generating)] * np.where(group.noncompact_directions, scale, 1.0)
+    theta = np.concatenate([directions, directions / np.sqrt(2), np.zeros((len(components), group.dim))])
+    return group.element(theta, [0] * (2 * len(directions)) + components)
 
 
 def assert_equivariant(

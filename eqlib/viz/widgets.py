@@ -18,7 +18,8 @@ The line of text, which has the slider's range and `text(value)`, is compared by
 
 JupyterLab gives the <img> of a PNG no alt text, whatever the metadata say. So a still picture is also there as HTML
 with an alt text, which JupyterLab prefers; but in a page that was not run it removes pictures from HTML, so that form
-is not committed either. There, and on GitHub, the same words stand under the picture as a caption.
+is not committed either: `make course` and Binder hand it out (binder/jupyter_server_config.py). Elsewhere, and on GitHub, the
+same words stand under the picture as a caption.
 
 ipywidgets gives a slider's handle no name that a screen reader could say, and has no setting for it. So a slider's caption
 has an HTML form too, whose script gives the handle the words of its label.
