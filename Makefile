@@ -1,7 +1,7 @@
 # make course     install into .venv, and open the course in JupyterLab
 # make test       install into .venv, and run every test and every notebook
 # make refresh    run the notebooks and write their outputs (CONTRIBUTING.md)
-# make student    copies of the notebooks without solutions
+# make student    copies of the notebooks for a class, without solutions and outputs
 # make docs       the pages of docs/ and the reference, to docs/_build/html
 # make lint, make environment, make links, make resolve, make binder: see CONTRIBUTING.md
 #
@@ -95,10 +95,11 @@ clean:
 		|| { echo "This torch is not to be had here for this Python: see 'Installing' in README.md." >&2; exit 1; }
 	@echo "$(TORCH)" > $@
 
-.venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml
+.venv/course.stamp: .venv/torch.stamp constraints.txt pyproject.toml binder/jupyter_server_config.py
 	@echo "Installing eqlib and JupyterLab"
 	@$(PIP) --no-build-isolation -e ".[course]"
 	@$(PY) -m $(NO_NEWS)
+	@mkdir -p .venv/etc/jupyter && cp binder/jupyter_server_config.py .venv/etc/jupyter/
 	@touch $@
 
 .venv/test.stamp: .venv/course.stamp

@@ -173,7 +173,11 @@ def open_and_run(browser: Any, lab: str, path: Path) -> Any:
     page = browser.new_page()
     page.goto(f"{lab}/lab/tree/{path.name}?token={TOKEN}&reset", timeout=1000 * START)
     page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=1000 * START)
+    page.wait_for_timeout(500)  # the kernel's language comes a moment later
     screenshot(page, f"{path.stem}_opened")
+    assert page.locator(".jp-mod-dirty").count() == 0, (
+        "unsaved on opening: `make course` copies binder/jupyter_server_config.py"
+    )
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     end = time.monotonic() + RUN
@@ -251,7 +255,9 @@ def test_a_key_press_changes_the_picture(page: Any, folder: Path) -> None:
     assert name.count() == 1, "the picture has no accessible name"
     number = handle.get_attribute("aria-valuenow")
     assert f"= {float(number):g}" in image.get_attribute("title"), "the picture's name does not follow the slider"
-    assert page.locator(".jp-OutputArea .widget-slider label").first.text_content(), "the slider has no name"
+    label = page.locator(".jp-OutputArea .widget-slider label").first.text_content()
+    assert label, "the slider has no label"
+    assert page.get_by_role("slider", name=label, exact=True).count() == 2, "the sliders' handles have no name"
     still, nameless = pictures_without_a_name(page)
     cells = nbformat.read(folder / NOTEBOOK.name, as_version=4).cells
     wanted = sum("viz.show(" in cell.source for cell in cells if cell.cell_type == "code")

@@ -241,8 +241,8 @@ def printing(number: int, old: str, new: str) -> Callable[[NotebookNode], None]:
     return change
 
 
-def two_verdicts_in_eleven(page: NotebookNode) -> None:
-    code_cell(page, 10).outputs = [printed("1\nbetter: True\nworse: False\n")]
+def verdicts(page: NotebookNode) -> None:
+    code_cell(page, 10).outputs = [printed("better: True\nworse: False\nlevel: True\n")]
 
 
 def no_picture(page: NotebookNode) -> None:
@@ -261,15 +261,27 @@ def long_median(page: NotebookNode) -> None:
 
 
 def code_in_a_row(page: NotebookNode) -> None:
-    for place in (2, 3, 4):  # the prose between the first cells moves to their front
-        page.cells[2].source += page.cells.pop(place + 1).source if place > 2 else ""
+    for place in (4, 5, 6):
+        page.cells[2].source += page.cells.pop(place).source
 
 
 def wordy_cell(page: NotebookNode) -> None:
     """Two hundred and fifty words and one in one cell; the others give up as many."""
     page.cells[2].source = 251 * "word "
-    for place in range(4, 20, 2):
-        page.cells[place].source = WORDS
+    code_cell(page, 3).source += 20 * "\ny = 1"
+
+
+def few_cells(page: NotebookNode) -> None:
+    """Without five pairs of cells and one more; their numbers stand in the first."""
+    code_cell(page, 0).outputs = [printed("\n".join(9 * ["error 3e-16 < 1e-12"]))]
+    page.cells = page.cells[:2] + page.cells[13:]
+
+
+def three_predictions(page: NotebookNode) -> None:
+    place = next(n for n, cell in enumerate(page.cells) if "Predict" in cell.source)
+    answer = new_markdown_cell(f"{ANSWER}\n\n{WORDS}")
+    again = copy.deepcopy([page.cells[place], page.cells[place + 1], answer])
+    page.cells[place:place] = [*again, *copy.deepcopy(again)]
 
 
 traceback = new_output("error", ename="ValueError", evalue="no", traceback=["no"])
@@ -278,8 +290,8 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "never run": (lambda page: code_cell(page, 3).update(execution_count=None), "was never run"),
     "traceback": (outputs(3, printed("3\n"), traceback), "traceback"),
     "stderr": (outputs(3, printed("3\n"), new_output("stream", name="stderr", text="warning")), "stderr"),
-    "few numbers": (printing(3, " < 1e-12", " less"), "7 numbers beside a limit"),
-    "a fifth are verdicts": (two_verdicts_in_eleven, "printed lines are verdicts"),
+    "few numbers": (lambda page: [printing(n, " < 1e-12", " less")(page) for n in (2, 3, 4)], "7 numbers beside a limit"),
+    "a fifth are verdicts": (verdicts, "printed lines are verdicts"),
     "nothing fails": (printing(9, "0.3 > 1e-12", "3e-13 < 1e-12"), "nothing is made to fail"),
     "a loose limit": (printing(3, "1e-12", "1e-6"), "lets an error of rounding grow"),
     "outside": (printing(10, " in ", " outside "), "outside its range"),
@@ -287,15 +299,12 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "output in sight": (outputs(14, folded("2"), printed("2\n")), "not all folded"),
     "output not folded": (outputs(14, printed("2\n")), "not all folded"),
     "prediction not last": (swap("run: what?", "run: what?\n\nHm."), "does not end its cell"),
-    "three predictions": (
-        lambda page: page.cells.insert(2, new_markdown_cell("predict before you run " * 3)),
-        "not 1 to 2",
-    ),
-    "exercises in one section": (swap("## 2. More\n\n", ""), "two exercises in one section"),
+    "three predictions": (three_predictions, "3 times 'Predict before you run', not 1 to 2"),
+    "exercises in one section": (swap("## 2. More\n\n", ""), "goes on behind its exercise"),
     "exercises counted wrongly": (swap("### Exercise 2: ", "### Exercise 3: "), "is not '### Exercise 2"),
     "section goes on": (swap("## 2. More", "And so on.\n\n## 2. More"), "goes on behind its exercise"),
     "no stub": (outputs(15, printed("right\n")), "stub does not stand here"),
-    "no hint": (swap(f"{WORDS}\n\n{HINT}", WORDS), "no folded hint"),
+    "no hint": (swap(f"again\n\n{WORDS}\n\n{HINT}", f"again\n\n{WORDS}"), "no folded hint"),
     "four code cells in a row": (code_in_a_row, "more than 3 code cells in a row"),
     "251 words": (wordy_cell, "251 words in sight"),
     "no picture": (no_picture, "no picture"),
@@ -321,8 +330,8 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "long median": (long_median, "the median code cell has"),
     "two H1": (swap("## Summary", "# Summary"), "2 H1 headings"),
     "no heading first": (lambda page: page.cells.insert(0, new_markdown_cell("Hello")), "does not begin with the H1"),
-    "24 cells": (lambda page: page.update(cells=page.cells[:20] + page.cells[-4:]), "24 cells"),
-    "46 cells": (lambda page: page.cells.extend([*12 * [new_markdown_cell("Hm.")], page.cells.pop()]), "46 cells"),
+    "24 cells": (few_cells, "24 cells"),
+    "46 cells": (lambda page: page.update(cells=page.cells[:2] + 11 * [new_markdown_cell("Hm.")] + page.cells[2:]), "46 cells"),
     "few words": (swap(2 * WORDS, WORDS), "words of prose to a line"),
     "many words": (swap(2 * WORDS, 5 * WORDS), "words of prose to a line"),
     "threads": (source(0, "import torch\n\nprint(1)"), "torch.set_num_threads(1)"),

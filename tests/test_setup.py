@@ -205,7 +205,9 @@ def test_a_repository_that_binder_cannot_read_is_refused_though_repo2docker_is_c
 
 def test_postbuild_stops_at_the_first_error_and_installs_only_the_course():
     lines = [line for line in read("binder/postBuild").splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", "pip install --no-deps -e .", NO_NEWS]
+    assert lines[:-1] == ["set -euo pipefail", "pip install --no-deps -e .", NO_NEWS]
+    assert lines[-1].startswith("install -D -m 644 binder/jupyter_server_config.py ")
+    assert "cp binder/jupyter_server_config.py .venv/etc/jupyter/" in read("Makefile")
     assert read("binder/postBuild").startswith("#!/bin/bash\n")
 
 

@@ -1,6 +1,7 @@
 """What of a notebook's outputs is committed, and when two outputs are the same: used by `refresh.py` and by the tests.
 
-Texts are compared exactly but for what `sanitise.cfg` drops, pictures by eye: `look_alike`. PNGs are base64 texts, as they stand in the file.
+Texts are compared exactly but for what `sanitise.cfg` drops, pictures by eye: `look_alike`. PNGs are base64 texts, as they
+stand in the file.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 IGNORE_TAG, IGNORE_COMMENT = "nbval-ignore-output", "# NBVAL_IGNORE_OUTPUT"
 PATH = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|var|opt|usr|mnt|private|srv)/[\w.-]+|\b[A-Za-z]:\\\w[\w.\\-]*")
 METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 
@@ -33,7 +34,7 @@ METADATA = {
 @functools.cache
 def dropped() -> list[tuple[re.Pattern[str], str]]:
     """What nbval drops from texts, as (pattern, what stands there instead)."""
-    from nbval.plugin import get_sanitize_patterns
+    from nbval.plugin import get_sanitize_patterns  # type: ignore[import-untyped]
 
     return [(re.compile(regex), new) for regex, new in get_sanitize_patterns(SANITISE.read_text(encoding="utf-8"))]
 

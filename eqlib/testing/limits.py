@@ -10,11 +10,11 @@ from typing import Any
 def within(value: Any, limit: float | tuple[float, float], unit: str = "") -> str:
     """The number with its limit, and whether it keeps it; for `print`.
 
-    value: a real number, also an array or tensor of one entry. limit: what it must stay below, or the two ends of a range that it
-    must lie in, with as many decimals as are to be seen. unit: printed behind the number, such as "%".
+    value: a real number, also an array or tensor of one entry. limit: what it must stay below, or the two ends of a range
+    that it must lie in, with as many decimals as are to be seen. unit: printed behind the number, such as "%".
 
-    A number has two digits, and `<` if it is below its limit, otherwise `>`. In its range it has the decimals of the range's ends, and is
-    judged as it is printed; otherwise stands `outside` in the place of `in`. NaN keeps no limit.
+    A number has two digits, and `<` if it is below its limit, otherwise `>`. In its range it has the decimals of the range's
+    ends, and is judged as it is printed; otherwise stands `outside` in the place of `in`. NaN keeps no limit.
 
     The notebooks' outputs are compared with the committed ones strictly, but for the number left of `<` or `in`
     (`tools/sanitise.cfg`): another processor rounds otherwise, and a broken library changes the sign.

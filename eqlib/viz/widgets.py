@@ -98,10 +98,8 @@ def show(drawing: Drawing, alt: str, dpi: int = 100) -> None:
 def folded(summary: str = "Open when you have made up your mind") -> Iterator[None]:
     """What is printed within stands folded under `summary` until the reader opens it, with a kernel and without.
 
-    >>> from eqlib import viz
-    >>> with viz.folded("Which sign?"):
-    ...     print("minus")
-    minus
+    with viz.folded("Which sign has the exponent?"):
+        print(f"{sign} i m theta, off by", within(error, 1e-12))
     """
     printed = io.StringIO()
     try:

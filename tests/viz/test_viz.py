@@ -148,11 +148,29 @@ def test_one_output_holds_widget_picture_and_text(monkeypatch: pytest.MonkeyPatc
     assert set(slider) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
     assert slider["text/plain"] == "[slider from 0 to 5°] a = 1°"
     assert about == {"image/png": {"alt": "one grey square"}}
+    assert caption[0].pop("text/html").startswith("<p><em>one grey square</em></p><script>")  # which names the handle
     assert caption == ({"text/plain": "one grey square", "text/markdown": "*one grey square*"}, {})
+    assert "text/html" not in below
     assert still["text/plain"] == below["text/plain"] == 'a rising "line"'
     assert still["image/png"].startswith("iVBOR")
     assert still["text/html"].startswith('<img alt="a rising &quot;line&quot;" src="data:image/png;base64,iVBOR')
     assert plt.get_fignums() == []
+
+
+def test_what_is_printed_in_a_fold_is_one_folded_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(widgets, "display", lambda data, metadata, raw: shown.append(data))
+    with pytest.raises(ZeroDivisionError), viz.folded("a < b?"):
+        print("one")
+        print("error 3e-16 < 1e-12")
+        1 / 0  # noqa: B018
+    assert capsys.readouterr().out == "" and len(shown) == 1
+    assert shown[0]["text/plain"] == "one\nerror 3e-16 < 1e-12"
+    assert shown[0]["text/markdown"].startswith(
+        "<details><summary>a &lt; b?</summary>\n\n```text\none\nerror 3e-16 < 1e-12\n```"
+    )
 
 
 def test_bars_are_as_long_as_their_numbers() -> None:
