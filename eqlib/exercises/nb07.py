@@ -46,8 +46,8 @@ def about_centre(answer: Any) -> None:
 
 
 @check(
-    likely=[(12, "SO(3)'s number"), (9, "once"), (5, "each type once")],
-    wrong=[3, 30, 10.5, [3, 4, 3], True, "ten"],
+    likely=[(12, "SO(3)'s number"), (9, "every pair of copies once"), (7, "each type once")],
+    wrong=[3, 5, 6, 30, 10.5, [3, 4, 3], True, "ten"],
 )
 def paths(answer: Any) -> None:
     """Weights, for one radial function, of an O(3) layer from "2x0e + 1x1o" to "1x0e + 1x1o + 1x2e", degrees up to 2."""
@@ -57,7 +57,6 @@ def paths(answer: Any) -> None:
     require(number != 12, "12 is SO(3)'s number: parity forbids 1o -> 1o by degree 1 and 1o -> 2e by degree 2")
     require(number != 9, "9 is every pair of copies once: some pairs are joined by two degrees")
     require(number != 7, "7 takes each type once: there are two copies of 0e, with weights of their own")
-    require(number != 5, "5 is a degree for each type once: count the copies of 0e and both degrees of 1o -> 1o")
     require(number == 10, f"not {number}: for each pair of copies count the degrees 0, 1, 2 that l and parity allow")
 
 
