@@ -1,6 +1,6 @@
 """Accuracy on rotated digits against the number of training images; writes benchmarks/results/digits.json.
 
-    python benchmarks/digits.py                       # every run that the log lacks: about 40 minutes on one core
+    python benchmarks/digits.py                       # every run that the log lacks: about 45 minutes on one core
     python benchmarks/digits.py --again --images 100  # one size anew, beside the logged numbers
 
 Equal data, equal number of parameters, about equal time: a step of the plain network takes a quarter to a sixth of the
