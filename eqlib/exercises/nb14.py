@@ -41,7 +41,9 @@ def cubic_invariant(answer: Any) -> None:
 
     def value(x: Array) -> float:
         result = numbers(attempt(answer, x.copy()))
-        require(result.shape != (8,), "it returns eight numbers, an octet: an invariant is one number, so go on from there")
+        require(
+            result.shape != (8,), "it returns eight numbers, an octet: an invariant is one number, so go on from there"
+        )
         require(result.shape == (), f"it should return one number, it returns an array of shape {result.shape}")
         return float(result)
 
@@ -50,7 +52,9 @@ def cubic_invariant(answer: Any) -> None:
         x = np.random.default_rng(seed).normal(size=8)
         first = value(x)
         require(np.isfinite(first), f"it should return a number, it returns {first}")
-        require(abs(first) > 1e-9, "it is zero, as anything made with f(x, x) is: f is antisymmetric, and x meets itself")
+        require(
+            abs(first) > 1e-9, "it is zero, as anything made with f(x, x) is: f is antisymmetric, and x meets itself"
+        )
         factor = value(2 * x) / first
         require(np.isclose(factor, 8), f"2x should give 8 times F(x), it gives {factor:.3f} times")
         opposite = value(-x)
@@ -58,7 +62,9 @@ def cubic_invariant(answer: Any) -> None:
         moved = value(turn @ x)
         require(np.isclose(moved, first), f"an element of SU(3) changes it from {first:.3f} to {moved:.3f}")
         ratios.append(first / np.einsum("ijk,i,j,k", products()[0], x, x, x))
-    require(np.allclose(ratios, ratios[0]), "the group does not change it, but it is no polynomial of degree three in x")
+    require(
+        np.allclose(ratios, ratios[0]), "the group does not change it, but it is no polynomial of degree three in x"
+    )
 
 
 @check(
@@ -107,13 +113,19 @@ QUARTER_TURNS = np.stack([x + np.eye(4) - x.T @ x for x in planes(-1.0, PAIRS)])
 )
 def rotations_of_four(answer: Any) -> None:
     """Generators (6, 4, 4) of SO(4)."""
-    x = np.stack(rows) if isinstance(answer, list | tuple) and (rows := [numbers(m) for m in answer]) else numbers(answer)
+    x = (
+        np.stack(rows)
+        if isinstance(answer, list | tuple) and (rows := [numbers(m) for m in answer])
+        else numbers(answer)
+    )
     require(x.ndim == 3 and x.shape[1:] == (4, 4), f"an array of shape (n, 4, 4) is wanted, this has shape {x.shape}")
     turns = np.abs(x @ x.swapaxes(1, 2) - np.eye(4)).max() < 1e-9
     symmetric, even = (np.abs(x + s * x.swapaxes(1, 2)).max() for s in (1, -1))
     generators = symmetric < 1e-9
     require(generators or not turns, "these are elements of the group: a generator is the derivative at the angle zero")
-    require(generators or even > 1e-9, "these are symmetric, and stretch: one of the two numbers of a plane needs a minus")
+    require(
+        generators or even > 1e-9, "these are symmetric, and stretch: one of the two numbers of a plane needs a minus"
+    )
     require(generators, "a rotation's generator is antisymmetric: not all of these are")
     rank = np.linalg.matrix_rank(x.reshape(len(x), 16))
     again = f"these {len(x)} matrices span {rank} dimensions: the same plane in the other order is nothing new"
