@@ -108,17 +108,22 @@ QUARTER_TURNS = np.stack([x + np.eye(4) - x.T @ x for x in planes(-1.0, PAIRS)])
         planes(0.0, PAIRS),
         1j * planes(1.0, PAIRS),
         [],
+        [np.eye(4), np.eye(3)],
         "six",
     ],
 )
 def rotations_of_four(answer: Any) -> None:
     """Generators (6, 4, 4) of SO(4)."""
-    x = (
-        np.stack(rows)
-        if isinstance(answer, list | tuple) and (rows := [numbers(m) for m in answer])
-        else numbers(answer)
+    if isinstance(answer, list | tuple):  # of arrays or of tensors, too
+        rows = [numbers(m) for m in answer]
+        found = next((m.shape for m in rows if m.shape != (4, 4)), None)
+        require(found is None, f"matrices of shape (4, 4) are wanted, here is one of shape {found}")
+        answer = np.reshape(rows, (-1, 4, 4))
+    x = numbers(answer)
+    require(
+        x.ndim == 3 and x.shape[1:] == (4, 4) and len(x),
+        f"an array of shape (n, 4, 4) is wanted, this has shape {x.shape}",
     )
-    require(x.ndim == 3 and x.shape[1:] == (4, 4), f"an array of shape (n, 4, 4) is wanted, this has shape {x.shape}")
     turns = np.abs(x @ x.swapaxes(1, 2) - np.eye(4)).max() < 1e-9
     symmetric, even = (np.abs(x + s * x.swapaxes(1, 2)).max() for s in (1, -1))
     generators = symmetric < 1e-9
