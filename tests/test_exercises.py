@@ -21,7 +21,7 @@ from eqlib.exercises.check import Check, attempt, check, require
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-UNCONVERTED = {"00", "01", "02", "03", "04", "05", "07", "13", "14"}
+UNCONVERTED = {"13"}
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -2,46 +2,132 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from eqlib.exercises.check import attempt, check, require
+from eqlib.groups.element import Array
+
+Turn = Callable[[float, float, float], Any]
 
 
-@check(wrong=[110, 11, 26, 13, "many", [14]])
-def free_numbers(answer: Any) -> None:
-    """Weights of nn.Linear from "2x0e + 3x1o" to "4x0e + 2x1o", bias not counted."""
-    require(isinstance(answer, int | np.integer), f"a whole number is wanted, not a {type(answer).__name__}")
-    require(answer != 110, "110 is every entry of the matrix: an equivariant layer mixes no scalar with a vector")
-    require(answer != 11, "11 adds the copies up: a weight belongs to a pair of copies, one on each side")
-    require(answer != 26, "26 gives a pair of vectors one weight for each component: one number must do for all three")
-    require(answer == 14, f"not {answer}: count pairs of copies of one irrep, then add over the irreps")
+def whole(answer: Any) -> int:
+    """A whole number given as int, float, numpy's or torch's; whatever else comes is refused."""
+    try:
+        number = np.asarray(answer)
+    except (TypeError, ValueError, RuntimeError):
+        number = np.asarray(None)
+    kind = type(answer).__name__
+    require(number.shape == () and number.dtype.kind in "iuf", f"a whole number is wanted, not a {kind}")
+    require(np.isfinite(number) and number == np.round(number), f"a whole number is wanted, not {number}")
+    return int(number)
 
 
 @check(
-    wrong=[
-        lambda x, y, degrees: _turned(x, y, -degrees),
-        lambda x, y, degrees: _turned(x, y, np.rad2deg(degrees)),
-        lambda x, y, degrees: (x, y),
-        lambda x, y, degrees: x,
-    ]
+    likely=[(110, "every entry"), (11, "adds the copies up"), (26, "for each component")],
+    wrong=[13, 0, -14, 14.5, True, np.nan, np.inf, [14], "14"],
 )
-def turn(answer: Any) -> None:
-    """A function (x, y, degrees) -> (x, y) that turns a vector counterclockwise."""
-    for x, y, degrees in [(1.0, 0.0, 90.0), (0.3, -2.0, 25.0), (1.0, 1.0, -130.0)]:
-        result = np.asarray(attempt(answer, x, y, degrees), dtype=np.float64)
-        require(
-            result.shape == (2,), f"it should return two numbers, x and y; it returns an array of shape {result.shape}"
-        )
-        for guess, reason in [
-            (_turned(x, y, -degrees), "this turns clockwise: +90 degrees should take x to y, look at the sine's sign"),
-            (_turned(x, y, np.rad2deg(degrees)), "the angle is in degrees, numpy's cosine wants radians"),
-        ]:
-            require(not np.allclose(result, guess), reason)
-        require(np.allclose(result, _turned(x, y, degrees)), f"turning ({x}, {y}) by {degrees} degrees gives {result}")
+def free_numbers(answer: Any) -> None:
+    """Weights of nn.Linear from "2x0e + 3x1o" to "4x0e + 2x1o", bias not counted."""
+    number = whole(answer)
+    require(number != 110, "110 is every entry of the matrix: an equivariant layer mixes no scalar with a vector")
+    require(number != 11, "11 adds the copies up: a weight belongs to a pair of copies, one on each side")
+    require(number != 26, "26 gives a pair of vectors one weight for each component: one number must do for all three")
+    require(number == 14, f"not {number}: count pairs of copies of one irrep, then add over the irreps")
 
 
 def _turned(x: float, y: float, degrees: float) -> tuple[float, float]:
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return c * x - s * y, s * x + c * y
+
+
+def _mirrored(x: float, y: float, degrees: float) -> tuple[float, float]:
+    """Both sines with one sign: a turn followed by a mirror."""
+    return _turned(x, -y, degrees)
+
+
+MISTAKES: list[tuple[Turn, str]] = [
+    (
+        lambda x, y, degrees: _turned(x, y, -degrees),
+        "this turns clockwise: +90 degrees should take the x axis to the y axis, so look at the signs of the two sines",
+    ),
+    (
+        lambda x, y, degrees: _turned(x, y, np.rad2deg(degrees)),
+        "the angle is in degrees, and numpy's cosine and sine want radians: convert it first",
+    ),
+    (
+        lambda x, y, degrees: _turned(x, y, -np.rad2deg(degrees)),
+        "two things: the angle is in degrees where numpy wants radians, and the turn is clockwise",
+    ),
+    (
+        lambda x, y, degrees: _turned(x, y, np.rad2deg(np.rad2deg(degrees))),
+        "the angle is converted the wrong way: degrees times pi / 180 are radians",
+    ),
+    (_mirrored, "both sines have the same sign, which makes a mirror image of the turn: one of them needs a minus"),
+    (lambda x, y, degrees: (x, y), "this returns the vector as it came, not turned"),
+    (
+        lambda x, y, degrees: _turned(x, y, degrees)[::-1],
+        "the two numbers are right and in the wrong order: return the new x first",
+    ),
+]
+
+
+@check(
+    likely=[
+        (MISTAKES[0][0], "this turns clockwise"),
+        (MISTAKES[1][0], "convert it first"),
+        (lambda x, y, degrees: np.array([_turned(x, y, degrees)]), "numbers are right, the shape"),
+    ],
+    wrong=[
+        *(mistake for mistake, _ in MISTAKES[2:]),
+        lambda x, y, degrees: x,
+        lambda x, y, degrees: (0.0, 1.0),
+        lambda x, y, degrees: 2 * np.array(_turned(x, y, degrees)),
+        lambda x, y, degrees: _turned(x, y, abs(degrees)),
+        lambda x, y, degrees: np.round(_turned(x, y, degrees), 2),
+        lambda x, y, degrees: complex(*_turned(x, y, degrees)),
+        lambda x, y, degrees: [[1.0, 0.0], [0.0, 1.0]],
+        lambda x, y, degrees: "x, y",
+        lambda x, y: (x, y),
+        (0.0, 1.0),
+    ],
+)
+def turn(answer: Any) -> None:
+    """A function (x, y, degrees) -> (x, y) that turns a vector counterclockwise."""
+    vectors = [(1.0, 0.0, 90.0), (0.3, -2.0, 25.0), (1.0, 1.0, -130.0)]
+    wanted = np.array([_turned(*vector) for vector in vectors])
+    found = np.array([_two_numbers(attempt(answer, *v), np.array(w)) for v, w in zip(vectors, wanted, strict=True)])
+    for mistake, reason in MISTAKES:
+        require(not np.allclose(found, [mistake(*vector) for vector in vectors]), reason)
+    for (x, y, degrees), mine, right in zip(vectors, found, wanted, strict=True):
+        tried = f"({x:g}, {y:g}) turned by {degrees:g} degrees"
+        before, after = np.hypot(x, y), np.hypot(*mine)
+        require(
+            np.isclose(before, after),
+            f"{tried} must keep its length {before:.3g}, and your result has length {after:.3g}",
+        )
+        require(
+            np.allclose(mine, right), f"{tried}: your result ({mine[0]:.3g}, {mine[1]:.3g}) points in another direction"
+        )
+
+
+def _two_numbers(result: Any, right: Array) -> Array:
+    """What the reader's function returned, as an array (2,)."""
+    result = result.detach() if hasattr(result, "detach") else result
+    try:
+        numbers = np.array([float(z) for z in result]) if isinstance(result, tuple | list) else np.asarray(result)
+    except (TypeError, ValueError, RuntimeError):
+        numbers = np.asarray(result, dtype=object)
+    kind = f"a {type(result).__name__}"
+    if numbers.dtype.kind in "iuf" and numbers.shape != (2,):
+        shape = "a single number" if numbers.shape == () else f"an array of shape {numbers.shape}"
+        same = numbers.size == 2 and np.allclose(numbers.ravel(), right)
+        require(not same, f"the numbers are right, the shape is not: return x, y, and not {shape}")
+        require(numbers.shape != (2, 2), "it returns a matrix: multiply it by the vector (x, y)")
+        require(False, f"it should return two numbers, the new x and y, and returns {shape}")
+    require(
+        numbers.dtype.kind in "iuf" and numbers.shape == (2,), f"it should return two real numbers, and returns {kind}"
+    )
+    return np.asarray(numbers, dtype=np.float64)

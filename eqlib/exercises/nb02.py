@@ -7,54 +7,107 @@ from typing import Any
 import numpy as np
 
 from eqlib.exercises.check import check, require
+from eqlib.exercises.nb00 import whole
+from eqlib.groups import SO2, Irrep, Rep
+from eqlib.groups.planar import turn
 
 
-@check(wrong=[16, 4, 5, 12, "ten"])
-def commuting(answer: Any) -> None:
-    """Free numbers of a linear map of SO(2) from "2x1+1x2" to "2x1+1x2"."""
-    require(isinstance(answer, int | np.integer), f"a whole number is wanted, not a {type(answer).__name__}")
-    require(answer != 5, "5 gives each pair of copies one number: irreps of complex type have two")
-    require(answer == 10, f"not {answer}: count pairs of copies of one irrep, then multiply by endo")
-
-
-@check(wrong=["1", "0", "3", "2x0", "1+2", "-2", 2])
+@check(
+    likely=[("1", "as fast as the input"), ("2x0", "not turn at all"), ("0", "f has two components")],
+    wrong=["3", "4", "1+1", "1+2", "-2", "1/2", "", 2, 2.0, ["2"], "z^2"],
+)
 def output_rep(answer: Any) -> None:
     """The rep string of SO(2) that f(x, y) = (x^2 - y^2, 2 x y) turns by."""
-    from eqlib import groups
-
-    require(isinstance(answer, str), f'a string such as "1" is wanted, not a {type(answer).__name__}')
-    group = groups.SO2()
+    group = SO2()
+    kind = type(answer).__name__
+    require(isinstance(answer, str | Rep | Irrep), f'a string such as "1" is wanted, not a {kind}')
     try:
         rep = group.rep(answer)
     except ValueError as error:
         require(False, str(error))
-    require(rep.dim == 2, f"f has two components, {rep} has {rep.dim}")
+    require(rep.dim == 2, f"f has two components, and {rep or 'an empty string'} has {rep.dim}")
+    require(
+        any(a.label != "0" for _, a in rep.blocks),
+        f"by {rep} the output would not turn at all: compare f(1, 0) with f(0, 1), a quarter turn further",
+    )
+    require(
+        rep.multiplicity("1") == 0,
+        f"by {rep} the output would turn as fast as the input: f(1, 0) is (1, 0); where is f(0, 1), a quarter turn further?",
+    )
     g, v = group.sample(6, seed=0), np.random.default_rng(0).normal(size=(6, 2))
     first, last = _square(np.einsum("nij,nj->ni", group.vector(g), v)), np.einsum("nij,nj->ni", rep(g), _square(v))
     require(np.allclose(first, last), f"turning first and turning last differ where the output turns by {rep}")
 
 
-@check(wrong=[np.zeros((2, 2)), np.eye(2), [[0, -1], [1, 0]], [[1, 0], [0, 1.1]], np.ones(3), "M"])
+@check(
+    likely=[
+        (np.zeros((2, 2)), "the zero matrix"),
+        (np.eye(2), "leaves every vector as it is"),
+        ([[0, -1], [1, 0]], "turns commute with turns"),
+    ],
+    wrong=[
+        [[1, 0], [0, 1.1]],
+        1e-9 * turn(1.0),
+        -3 * np.eye(2),
+        turn(2 * np.pi / 3),
+        [[0, 0], [1, 0]],
+        [[1, 1], [1, -1.001]],
+        [[np.nan, 0], [0, 1]],
+        [1, 0, 0, -1],
+        np.ones(3),
+        -1,
+        "M",
+    ],
+)
 def aliased(answer: Any) -> None:
     """A matrix that is not zero from frequency 1 to frequency 2 of C3."""
     try:
-        matrix = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError):
-        matrix = np.zeros(0)
+        matrix = np.asarray(answer.detach() if hasattr(answer, "detach") else answer, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        require(False, f"a matrix of two rows and two columns of numbers is wanted, not a {type(answer).__name__}")
     require(matrix.shape == (2, 2), f"a matrix of two rows and two columns is wanted, this has shape {matrix.shape}")
-    require(np.linalg.norm(matrix) > 1e-9, "the zero matrix commutes with everything: find another")
-    first, second = _turn(2 * np.pi / 3), _turn(4 * np.pi / 3)
+    require(np.isfinite(matrix).all(), "its entries are not all finite numbers")
+    size = np.abs(matrix).max()
+    require(size > 0, "the zero matrix commutes with everything: find another")
+    matrix = matrix / size
+    first, second = turn(2 * np.pi / 3), turn(4 * np.pi / 3)
+    require(
+        not np.allclose(matrix, matrix[0, 0] * np.eye(2)),
+        "this leaves every vector as it is, up to a factor: then D_2 M = M D_1 would say that D_2 is D_1",
+    )
+    require(
+        not np.allclose(matrix @ first, first @ matrix),
+        "this is a turn, up to a factor, and turns commute with turns: M D_1 is D_1 M, and it should be D_2 M",
+    )
     require(
         np.allclose(second @ matrix, matrix @ first),
         "for the turn by a third, M after D_1 and D_2 after M differ: compare the two products entry by entry",
     )
 
 
+@check(
+    likely=[
+        (5, "one number for each pair"),
+        (6, "counts the copies"),
+        (18, "joins different frequencies"),
+        (20, "all four entries"),
+    ],
+    wrong=[36, 16, 4, 12, 8, 9, -10, 10.5, True, np.nan, [10], "ten"],
+)
+def commuting(answer: Any) -> None:
+    """Free numbers of a linear map of SO(2) from "2x1+1x2" to "2x1+1x2"."""
+    number = whole(answer)
+    require(number != 5, "5 is one number for each pair of copies: what is endo for an irrep of complex type?")
+    require(
+        number != 6,
+        "6 counts the copies, two numbers each: each copy on the left may be joined to each like it on the right",
+    )
+    require(number != 18, "18 joins different frequencies too: Schur's lemma leaves nothing between them")
+    require(number != 20, "20 leaves all four entries of a block free: commuting with the turns leaves fewer")
+    require(number != 36, "36 is every entry of the matrix: most are zero")
+    require(number == 10, f"not {number}: count pairs of copies of one irrep, then multiply by endo")
+
+
 def _square(v: Any) -> Any:
     """(x^2 - y^2, 2 x y) of vectors (n, 2)."""
     return np.stack([v[:, 0] ** 2 - v[:, 1] ** 2, 2 * v[:, 0] * v[:, 1]], axis=1)
-
-
-def _turn(angle: float) -> Any:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s], [s, c]])

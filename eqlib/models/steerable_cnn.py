@@ -97,16 +97,16 @@ class GroupCNN(SteerableCNN):
     value over the group, then the mean over the pixels, is invariant.
 
     Args:
-        group: a finite group of the plane; Cyclic(4) is p4, Dihedral(4) is p4m.
+        group: a finite point group of the plane; with Cyclic(4) the network is a p4 one, with Dihedral(4) a p4m one.
         channels: for each block.
         pool: after which blocks; None: each but the last.
 
     >>> import torch
     >>> from eqlib import groups, models
     >>> _ = torch.manual_seed(0)
-    >>> p4 = models.GroupCNN(groups.Cyclic(4), channels=(2, 4)).eval()
+    >>> net = models.GroupCNN(groups.Cyclic(4), channels=(2, 4)).eval()
     >>> digits = torch.rand(3, 1, 17, 17)
-    >>> torch.allclose(p4(digits), p4(torch.rot90(digits, 1, (-2, -1))), atol=1e-4)
+    >>> torch.allclose(net(digits), net(torch.rot90(digits, 1, (-2, -1))), atol=1e-4)
     True
     """
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from eqlib.groups import Element, Group, Rep
 
+AT_ONCE = 4000  # numbers of a feature
+
 
 def equivariance_error(
     f: Callable[..., Tensor],
@@ -23,10 +25,11 @@ def equivariance_error(
 ) -> float:
     """The largest |f(g x) - g f(x)| / |g f(x)| over elements g that generate the group, `samples` random ones, and random x.
 
-    f maps tensors (n, 4, rep.dim), one for each rep of `rep_in`, to (n, 4, rep_out.dim), four rows for each of n elements. A
-    module is copied, cast to `dtype`, and all its parameters, biases too, are drawn anew; it stays in the mode that it is in, so
-    that either mode of a layer can be tested (dropout is equivariant in eval mode alone). For the weights that it has, pass
-    `lambda x: net(x)`, with the net in eval mode and in float64. `scale` bounds boosts' rapidity.
+    f maps tensors (n, 4, rep.dim), one for each rep of `rep_in`, to (n, 4, rep_out.dim), four rows for each of n elements; it is
+    called several times where features are long. A module is copied, cast to `dtype`, and all its parameters, biases too, are
+    drawn anew; it stays in the mode that it is in, so that either mode of a layer can be tested (dropout is equivariant in eval
+    mode alone). For the weights that it has, pass `lambda x: net(x)`, with the net in eval mode and in float64. `scale` bounds
+    boosts' rapidity.
 
     Elements that generate the group suffice, see `generating`. Random ones alone do not: those of a finite group may all lie in
     a subgroup, two samples of Cyclic(8) in every fourth draw. x is random, so an f that errs on few x only may pass.
@@ -51,10 +54,18 @@ def equivariance_error(
     rng = np.random.default_rng(seed + 1)
     x = [torch.tensor(rng.normal(size=(n, 4, rep.dim))) for rep in reps]
     moved = [torch.einsum("nij,nbj->nbi", matrices[rep], v) for rep, v in zip(reps, x, strict=True)]
+    at_once = max(1, AT_ONCE // (4 * max(rep.dim for rep in matrices)))  # so that a network of E8 fits into memory
+
+    def values(inputs: list[Tensor]) -> Tensor:
+        found = []
+        for piece in zip(*(v.to(dtype).split(at_once) for v in inputs), strict=True):
+            found.append(f(*piece))
+            if found[-1].shape != (shape := (len(piece[0]), 4, rep_out.dim)):
+                raise ValueError(f"f: got values {tuple(found[-1].shape)}, expected {shape} for rep_out {rep_out!r}")
+        return torch.cat(found)
+
     with torch.no_grad():
-        plain, after = f(*(v.to(dtype) for v in x)), f(*(v.to(dtype) for v in moved))
-    if plain.shape != (n, 4, rep_out.dim):
-        raise ValueError(f"f: got values {tuple(plain.shape)}, expected {(n, 4, rep_out.dim)} for rep_out {rep_out!r}")
+        plain, after = values(x), values(moved)
     before = torch.einsum("nij,nbj->nbi", matrices[rep_out], plain.double())
     return relative_error(plain.double(), before, after.double())
 

@@ -98,3 +98,24 @@ def test_the_trivial_group_has_nothing_that_generates_it():
     one = groups.Cyclic(1).rep("0")
     with pytest.raises(ValueError, match=r"samples: got 0, expected at least 1 for Cyclic\(1\)"):
         testing.equivariance_error(lambda v: v, one, one, NEVER)
+
+
+@pytest.mark.parametrize("at_once", [1, 100])
+def test_long_features_go_through_in_pieces(at_once, monkeypatch):
+    """A piece of one element, or of some, changes nothing; nor is an error in the last piece missed."""
+    rep, lengths = O3.rep("2x0e+2x1o"), []
+
+    def last_is_wrong(v):
+        lengths.append(len(v))
+        return v if len(lengths) < 5 else v + 1e-6
+
+    f = nn.Gate(rep)
+    whole = testing.equivariance_error(torch.tanh, rep, rep)
+    monkeypatch.setattr(testing.equivariance, "AT_ONCE", at_once)
+    assert testing.equivariance_error(torch.tanh, rep, rep) == pytest.approx(whole, rel=1e-12)
+    assert testing.equivariance_error(f, f.rep_in, rep) < 1e-12
+    assert testing.equivariance_error(last_is_wrong, rep, rep) > 1e-9
+    assert max(lengths) == max(1, at_once // 32)
+    assert sum(lengths) == 2 * (5 + 8)
+    with pytest.raises(ValueError, match=r"f: got values \(\), expected \(\d+, 4, 8\)"):
+        testing.equivariance_error(lambda v: v.sum(), rep, rep)
