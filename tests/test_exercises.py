@@ -21,7 +21,7 @@ from eqlib.exercises.check import Check, attempt, check, require
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-UNCONVERTED = {"13"}
+UNCONVERTED: set[str] = set()
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
