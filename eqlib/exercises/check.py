@@ -33,6 +33,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class NotYet(Exception):
     """The stub has not been filled in."""
@@ -93,6 +96,30 @@ def attempt(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     if _is_stub(result):
         raise NotYet
     return result
+
+
+def numbers(value: Any, shape: tuple[int, ...] | None = None, wanted: str = "real numbers") -> NDArray[np.float64]:
+    """What a reader hands in as an array of float64: numbers, lists, arrays and tensors of real numbers will do.
+
+    shape: what it must have, if anything. wanted: what it should be, in words, for the message about another thing.
+    """
+    try:
+        found = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):
+        found = np.asarray(None)
+    require(found.dtype.kind in "biuf", f"wanted: {wanted}; this is a {type(value).__name__}")
+    if shape is not None:
+        require(found.shape == shape, f"wanted: {wanted}; this has shape {found.shape}")
+        require(np.isfinite(found).all(), f"wanted: {wanted}; this is not finite")
+    return found.astype(np.float64)
+
+
+def whole(value: Any) -> int:
+    """A whole number, given as an int, a float, or an array or tensor without axes."""
+    require(not isinstance(value, bool), f"wanted: a whole number; this is {value}")
+    number = numbers(value, (), "a whole number")
+    require(number == np.round(number), f"wanted: a whole number; this is {number}")
+    return int(number)
 
 
 def _is_stub(value: Any) -> bool:

@@ -7,22 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from eqlib.exercises.check import attempt, check, require
+from eqlib.exercises.check import attempt, check, require, whole
 from eqlib.groups.element import Array
 
 Turn = Callable[[float, float, float], Any]
-
-
-def whole(answer: Any) -> int:
-    """A whole number given as int, float, numpy's or torch's; whatever else comes is refused."""
-    try:
-        number = np.asarray(answer)
-    except (TypeError, ValueError, RuntimeError):
-        number = np.asarray(None)
-    kind = type(answer).__name__
-    require(number.shape == () and number.dtype.kind in "iuf", f"a whole number is wanted, not a {kind}")
-    require(np.isfinite(number) and number == np.round(number), f"a whole number is wanted, not {number}")
-    return int(number)
 
 
 @check(

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eqlib.exercises.check import check, require
-from eqlib.exercises.nb00 import whole
+from eqlib.exercises.check import check, require, whole
 from eqlib.groups import SO2, Irrep, Rep
 from eqlib.groups.planar import turn
 
