@@ -132,6 +132,15 @@ def test_a_check_says_not_yet_right_or_what_is_wrong(capsys: pytest.CaptureFixtu
     assert two.verdict("x").startswith("the check could not use this answer: TypeError")
     assert double.verdict(lambda x: ...) == double.verdict(lambda x: None) == "not yet"
     assert double.verdict(lambda x: 2 * x) == "right"
+    assert double.verdict(lambda x: print(2 * x)).startswith("your function returns nothing")
+
+    def stub(x: int) -> Any: ...
+
+    def documented(x: int) -> Any:
+        """To be done."""
+
+    assert double.verdict(stub) == double.verdict(documented) == "not yet"
+    assert capsys.readouterr().out == ""
     assert double.verdict(lambda x: x) == "3 should become 6"
     assert double.verdict(lambda x: x / 0) == "your function raises ZeroDivisionError: division by zero"
     assert double.verdict(6) == "a function is wanted, this is a int"

@@ -313,7 +313,7 @@ def few_cells(page: NotebookNode) -> None:
 
 def three_predictions(page: NotebookNode) -> None:
     place = next(n for n, cell in enumerate(page.cells) if "Predict" in cell.source)
-    answer = new_markdown_cell(f"{ANSWER}\n\n{WORDS}")
+    answer = new_markdown_cell(f"{ANSWER}\n\n---\n\n{WORDS}")
     again = copy.deepcopy([page.cells[place], page.cells[place + 1], answer])
     page.cells[place:place] = [*again, *copy.deepcopy(again)]
 
@@ -330,6 +330,7 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "a loose limit": (printing(3, "1e-12", "1e-6"), "lets an error of rounding grow"),
     "outside": (printing(10, " in ", " outside "), "outside its range"),
     "answer in sight": (swap("<summary>Answer", "<summary>See"), "not folded under 'Answer'"),
+    "text under the answer": (swap(ANSWER, f"{ANSWER}\n\nSo it is."), "looks like the opened answer"),
     "output in sight": (outputs(14, folded("2"), printed("2\n")), "not all folded"),
     "output not folded": (outputs(14, printed("2\n")), "not all folded"),
     "prediction not last": (swap("run: what?", "run: what?\n\nHm."), "does not end its cell"),

@@ -30,11 +30,17 @@ The worked solution is a ```python fence inside `<details><summary>Solution</sum
 
 from __future__ import annotations
 
+import contextlib
+import dis
+import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# What Python makes of a body that is `...`, `pass` or a docstring.
+NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
 
 
 class NotYet(Exception):
@@ -86,13 +92,20 @@ def require(condition: Any, reason: str) -> None:
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """The reader's function at these arguments; a stub's value means "not yet", an exception is reported as wrong."""
+    """The reader's function at these arguments; a stub's value means "not yet", an exception is reported as wrong.
+
+    What it prints is not shown, as it is called many times. A function with a body that returns nothing is no stub.
+    """
     if not callable(function):
         raise Wrong(f"a function is wanted, this is a {type(function).__name__}")
     try:
-        result = function(*arguments, **named)
+        with contextlib.redirect_stdout(io.StringIO()):
+            result = function(*arguments, **named)
     except Exception as error:
         raise Wrong(f"your function raises {type(error).__name__}: {error}") from error
+    code = getattr(function, "__code__", None)
+    if result is None and code and not {step.opname for step in dis.get_instructions(code)} <= NOTHING:
+        raise Wrong("your function returns nothing: end it with `return ...` (printing is not returning)")
     if _is_stub(result):
         raise NotYet
     return result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from eqlib.exercises.check import NotYet, attempt, check, numbers, require
         (lambda m, theta: (np.cos(theta / m), np.sin(theta / m)), "theta / m"),
         (lambda m, theta: (np.cos(np.deg2rad(m * theta)), np.sin(np.deg2rad(m * theta))), "in radians already"),
         (lambda m, theta: np.exp(-1j * m * theta), "the phase itself"),
-        (lambda m, theta: print(np.cos(m * theta), np.sin(m * theta)), "prints"),
+        (lambda m, theta: print(np.cos(m * theta), np.sin(m * theta)), "returns nothing"),
     ],
     wrong=[
         lambda m, theta: (np.sin(m * theta), np.cos(m * theta)),
@@ -33,7 +31,7 @@ from eqlib.exercises.check import NotYet, attempt, check, numbers, require
 def mixture(answer: Any) -> None:
     """A function (m, theta) -> (a, b) with Re W_m, turned by theta, equal to a Re W_m + b Im W_m."""
     for m, theta in ((2, 0.6), (3, -1.1), (1, 2.0), (0, 0.4)):
-        result = _returned(answer, m, theta)
+        result = attempt(answer, m, theta)
         if isinstance(result, complex | np.ndarray | tuple | list):
             phase = "this is the phase itself, or has one in it: a and b are two real numbers"
             require(not np.iscomplexobj(np.asarray(result)), phase)
@@ -99,7 +97,7 @@ def invariant(answer: Any) -> None:
     """A function of responses of frequency 1 and 2 that a turn of the image leaves alone and a turn of one does not."""
 
     def value_at(z1: complex, z2: complex) -> complex:
-        return _number(_returned(answer, np.complex128(z1), np.complex128(z2)))
+        return _number(attempt(answer, np.complex128(z1), np.complex128(z2)))
 
     rng = np.random.default_rng(0)
     values = []
@@ -137,19 +135,6 @@ def invariant(answer: Any) -> None:
 
 def _pair(angle: float) -> tuple[float, float]:
     return np.cos(angle), np.sin(angle)
-
-
-def _returned(function: Any, *arguments: Any) -> Any:
-    """What `attempt` returns; what the function prints is printed, and if it prints and returns nothing, that is said."""
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed):
-            return attempt(function, *arguments)
-    except NotYet:
-        require(not printed.getvalue(), "it prints the result and returns nothing: end it with `return`")
-        raise
-    finally:
-        print(printed.getvalue(), end="")
 
 
 def _number(value: Any) -> complex:
