@@ -15,9 +15,11 @@ from typing import Any
 
 import form
 import nbformat
+import numpy as np
 import pytest
+import torch
 
-from eqlib.exercises.check import Check, attempt, check, require
+from eqlib.exercises.check import Check, Wrong, attempt, check, numbers, require, whole
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -130,6 +132,43 @@ def test_a_check_says_not_yet_right_or_what_is_wrong(capsys: pytest.CaptureFixtu
     assert two.verdict("x").startswith("the check could not use this answer: TypeError")
     assert double.verdict(lambda x: ...) == double.verdict(lambda x: None) == "not yet"
     assert double.verdict(lambda x: 2 * x) == "right"
+    assert double.verdict(lambda x: print(2 * x)).startswith("your function returns nothing")
+
+    def stub(x: int) -> Any: ...
+
+    def documented(x: int) -> Any:
+        """To be done."""
+
+    assert double.verdict(stub) == double.verdict(documented) == "not yet"
+    assert capsys.readouterr().out == ""
     assert double.verdict(lambda x: x) == "3 should become 6"
     assert double.verdict(lambda x: x / 0) == "your function raises ZeroDivisionError: division by zero"
     assert double.verdict(6) == "a function is wanted, this is a int"
+
+
+@pytest.mark.parametrize("form", [int, float, str, np.int64, np.float32, np.array, torch.tensor, lambda n: [n], bool])
+def test_a_whole_number_comes_in_many_forms(form: Any) -> None:
+    """14 in any kind of number; no text, list or bool, nor anything that is not whole."""
+
+    @check()
+    def fourteen(answer: Any) -> None:
+        require(whole(answer) == 14, "it is not 14")
+
+    given = form(14)
+    refused = isinstance(given, str | list | bool)
+    assert (
+        fourteen.verdict(given).startswith("wanted: a whole number; this ")
+        if refused
+        else fourteen.verdict(given) == "right"
+    )
+    for other in (14.5, np.nan, np.inf, 14j, None, "x"):
+        assert fourteen.verdict(other) != "right"
+    assert fourteen.verdict(-14) == "it is not 14"
+
+
+def test_numbers_come_as_lists_arrays_and_tensors() -> None:
+    for given in ([1, 2], (1.0, 2.0), np.array([1, 2]), torch.tensor([1.0, 2.0], requires_grad=True)):
+        assert numbers(given, (2,)).tolist() == [1.0, 2.0]
+    for given in ([1, "2"], [1, [2, 3]], {1, 2}, [1j, 2], [1, np.nan], [1, 2, 3], 1, None):
+        with pytest.raises(Wrong, match="wanted: two numbers; this "):
+            numbers(given, (2,), "two numbers")

@@ -10,6 +10,7 @@ import base64
 import copy
 import functools
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,39 @@ def test_notices_a_broken_library(path: Path) -> None:
     difference = refresh.first_difference(path, BREAKS[path.name])
     print(difference)
     assert difference is not None
+
+
+# What a verdict would have passed over: an error that is still small, and a network that has learnt too little.
+SMALL = {
+    "an error grows from 1e-15 to 1e-6": (
+        "02_equivariance.ipynb",
+        """
+import torch
+from eqlib.nn import NormActivation
+right = NormActivation.forward
+NormActivation.forward = lambda self, x: right(self, x) + 1e-6 * torch.arange(x.shape[-1])
+""",
+        r"e-0[567] > 1e-12\b.* instead of .*e-1[56] < 1e-12",
+    ),
+    "a trained figure leaves its range": (
+        "07_moment_of_inertia.ipynb",
+        """
+from eqlib import training
+right = training.fit
+training.fit = lambda *given, epochs, **options: right(*given, epochs=1, **options)
+""",
+        r" outside .* instead of .* in ",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", SMALL)
+@pytest.mark.usefixtures("warm_kernels")
+def test_notices_a_small_change(change: str) -> None:
+    """The number that has changed is what is found, with its sign or `outside`."""
+    name, prologue, expected = SMALL[change]
+    difference = refresh.first_difference(ROOT / "notebooks" / name, prologue)
+    assert re.search(expected, str(difference), re.DOTALL), difference
 
 
 # The rules themselves: a page that breaks none, and for each rule one change that breaks it
@@ -279,7 +313,7 @@ def few_cells(page: NotebookNode) -> None:
 
 def three_predictions(page: NotebookNode) -> None:
     place = next(n for n, cell in enumerate(page.cells) if "Predict" in cell.source)
-    answer = new_markdown_cell(f"{ANSWER}\n\n{WORDS}")
+    answer = new_markdown_cell(f"{ANSWER}\n\n---\n\n{WORDS}")
     again = copy.deepcopy([page.cells[place], page.cells[place + 1], answer])
     page.cells[place:place] = [*again, *copy.deepcopy(again)]
 
@@ -296,6 +330,7 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "a loose limit": (printing(3, "1e-12", "1e-6"), "lets an error of rounding grow"),
     "outside": (printing(10, " in ", " outside "), "outside its range"),
     "answer in sight": (swap("<summary>Answer", "<summary>See"), "not folded under 'Answer'"),
+    "text under the answer": (swap(ANSWER, f"{ANSWER}\n\nSo it is."), "looks like the opened answer"),
     "output in sight": (outputs(14, folded("2"), printed("2\n")), "not all folded"),
     "output not folded": (outputs(14, printed("2\n")), "not all folded"),
     "prediction not last": (swap("run: what?", "run: what?\n\nHm."), "does not end its cell"),

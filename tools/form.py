@@ -88,7 +88,8 @@ def checked_outputs(cells: list[NotebookNode]) -> int:
         for output in [] if ignored(cell) else cell.outputs:
             count += output.output_type == "stream" and bool(output.text.strip())
             plain = output.get("data", {}).get("text/plain", "")
-            count += bool(plain) and "image/png" not in output.data and f"*{plain}*" != output.data.get("text/markdown")
+            markdown = output.get("data", {}).get("text/markdown", "")
+            count += bool(plain) and "image/png" not in output.data and f"*{plain}*" != markdown.split("\n")[0]
     return count
 
 
@@ -196,6 +197,8 @@ def prediction_problems(cells: list[NotebookNode]) -> Iterator[str]:
             yield f"cell {place + 1}: what the reader is to predict is not all folded (viz.folded)"
         if not ANSWER.match(answer.source):
             yield f"cell {place + 2}: the explanation of a prediction is not folded under 'Answer'"
+        elif not re.match(r"#|---$|$", (behind := in_sight(answer.source).strip().partition("\n")[0])):
+            yield f"cell {place + 2}: {behind!r} looks like the opened answer: a line --- or a heading parts them"
 
 
 def exercise_problems(cells: list[NotebookNode]) -> Iterator[str]:
@@ -263,7 +266,7 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
                 yield f"prints an absolute path ({path[0]})"
         else:
             yield from display_problems(output)
-    captions = {output.data.get("text/markdown") for output in cell.outputs if "data" in output}
+    captions = {output.data.get("text/markdown", "").split("\n")[0] for output in cell.outputs if "data" in output}
     for output in cell.outputs:
         if (alt := output.get("metadata", {}).get("image/png", {}).get("alt")) and f"*{alt}*" not in captions:
             yield "has a picture without its caption, the alt text in italics"

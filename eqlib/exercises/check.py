@@ -30,8 +30,17 @@ The worked solution is a ```python fence inside `<details><summary>Solution</sum
 
 from __future__ import annotations
 
+import contextlib
+import dis
+import io
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What Python makes of a body that is `...`, `pass` or a docstring.
+NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
 
 
 class NotYet(Exception):
@@ -83,16 +92,47 @@ def require(condition: Any, reason: str) -> None:
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """The reader's function at these arguments; a stub's value means "not yet", an exception is reported as wrong."""
+    """The reader's function at these arguments; a stub's value means "not yet", an exception is reported as wrong.
+
+    What it prints is not shown, as it is called many times. A function with a body that returns nothing is no stub.
+    """
     if not callable(function):
         raise Wrong(f"a function is wanted, this is a {type(function).__name__}")
     try:
-        result = function(*arguments, **named)
+        with contextlib.redirect_stdout(io.StringIO()):
+            result = function(*arguments, **named)
     except Exception as error:
         raise Wrong(f"your function raises {type(error).__name__}: {error}") from error
+    code = getattr(function, "__code__", None)
+    if result is None and code and not {step.opname for step in dis.get_instructions(code)} <= NOTHING:
+        raise Wrong("your function returns nothing: end it with `return ...` (printing is not returning)")
     if _is_stub(result):
         raise NotYet
     return result
+
+
+def numbers(value: Any, shape: tuple[int, ...] | None = None, wanted: str = "real numbers") -> NDArray[np.float64]:
+    """What a reader hands in as an array of float64: numbers, lists, arrays and tensors of real numbers will do.
+
+    shape: what it must have, if anything. wanted: what it should be, in words, for the message about another thing.
+    """
+    try:
+        found = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):
+        found = np.asarray(None)
+    require(found.dtype.kind in "biuf", f"wanted: {wanted}; this is a {type(value).__name__}")
+    if shape is not None:
+        require(found.shape == shape, f"wanted: {wanted}; this has shape {found.shape}")
+        require(np.isfinite(found).all(), f"wanted: {wanted}; this is not finite")
+    return found.astype(np.float64)
+
+
+def whole(value: Any) -> int:
+    """A whole number, given as an int, a float, or an array or tensor without axes."""
+    require(not isinstance(value, bool), f"wanted: a whole number; this is {value}")
+    number = numbers(value, (), "a whole number")
+    require(number == np.round(number), f"wanted: a whole number; this is {number}")
+    return int(number)
 
 
 def _is_stub(value: Any) -> bool:

@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from eqlib.exercises.check import check, require
-from eqlib.exercises.nb00 import whole
+from eqlib.exercises.check import check, numbers, require, whole
 from eqlib.groups import SO2, Irrep, Rep
 from eqlib.groups.planar import turn
 
 
 @check(
-    likely=[("1", "as fast as the input"), ("2x0", "not turn at all"), ("0", "f has two components")],
-    wrong=["3", "4", "1+1", "1+2", "-2", "1/2", "", 2, 2.0, ["2"], "z^2"],
+    likely=[
+        ("1", "as fast as the input"),
+        ("2x0", "not turn at all"),
+        ("0", "f has two components"),
+        ("3", "by 3 quarter"),
+        ("4", "by 4 quarter"),
+    ],
+    wrong=["5", "6", "1+1", "1+2", "-2", "1/2", "", 2, 2.0, ["2"], "z^2"],
 )
 def output_rep(answer: Any) -> None:
     """The rep string of SO(2) that f(x, y) = (x^2 - y^2, 2 x y) turns by."""
@@ -34,6 +39,9 @@ def output_rep(answer: Any) -> None:
         rep.multiplicity("1") == 0,
         f"by {rep} the output would turn as fast as the input: f(1, 0) is (1, 0); where is f(0, 1), a quarter turn further?",
     )
+    for m in ("3", "4"):
+        by = f"by {m} quarter turns: f(1, 0) is (1, 0); where is f(0, 1)?"
+        require(rep.multiplicity(m) == 0, f"by {rep} a quarter turn of the input would turn the output {by}")
     g, v = group.sample(6, seed=0), np.random.default_rng(0).normal(size=(6, 2))
     first, last = _square(np.einsum("nij,nj->ni", group.vector(g), v)), np.einsum("nij,nj->ni", rep(g), _square(v))
     require(np.allclose(first, last), f"turning first and turning last differ where the output turns by {rep}")
@@ -44,8 +52,15 @@ def output_rep(answer: Any) -> None:
         (np.zeros((2, 2)), "the zero matrix"),
         (np.eye(2), "leaves every vector as it is"),
         ([[0, -1], [1, 0]], "turns commute with turns"),
+        ([[1, 0], [0, -1]], "upper left entry"),
+        ([[1, 0], [0, 0]], "sends some vectors to zero"),
     ],
     wrong=[
+        np.array([[0, 1], [1, 0]]) + 1j * np.eye(2),
+        [["0", "1"], ["1", "0"]],
+        [[0, 1], [1, 1e-3]],
+        [[0, 2], [1, 0]],
+        [[3, 4], [4, -3]],
         [[1, 0], [0, 1.1]],
         1e-9 * turn(1.0),
         -3 * np.eye(2),
@@ -60,13 +75,8 @@ def output_rep(answer: Any) -> None:
     ],
 )
 def aliased(answer: Any) -> None:
-    """A matrix that is not zero from frequency 1 to frequency 2 of C3."""
-    try:
-        matrix = np.asarray(answer.detach() if hasattr(answer, "detach") else answer, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
-        require(False, f"a matrix of two rows and two columns of numbers is wanted, not a {type(answer).__name__}")
-    require(matrix.shape == (2, 2), f"a matrix of two rows and two columns is wanted, this has shape {matrix.shape}")
-    require(np.isfinite(matrix).all(), "its entries are not all finite numbers")
+    """A matrix that is not zero, though its upper left entry is, from frequency 1 to frequency 2 of C3."""
+    matrix = numbers(answer, (2, 2), "a matrix of two rows and two columns of real numbers")
     size = np.abs(matrix).max()
     require(size > 0, "the zero matrix commutes with everything: find another")
     matrix = matrix / size
@@ -80,8 +90,16 @@ def aliased(answer: Any) -> None:
         "this is a turn, up to a factor, and turns commute with turns: M D_1 is D_1 M, and it should be D_2 M",
     )
     require(
+        abs(np.linalg.det(matrix)) > 1e-9,
+        "this sends some vectors to zero; then so it must their turned copies, and these fill the plane: M would be zero",
+    )
+    require(
         np.allclose(second @ matrix, matrix @ first),
         "for the turn by a third, M after D_1 and D_2 after M differ: compare the two products entry by entry",
+    )
+    require(
+        abs(matrix[0, 0]) < 1e-6,
+        "this M does satisfy the equation, but its upper left entry is not 0: there is another that has 0 there",
     )
 
 
@@ -91,8 +109,10 @@ def aliased(answer: Any) -> None:
         (6, "counts the copies"),
         (18, "joins different frequencies"),
         (20, "all four entries"),
+        (8, "leaves out the frequency 2"),
+        (9, "3 copies with 3 copies"),
     ],
-    wrong=[36, 16, 4, 12, 8, 9, -10, 10.5, True, np.nan, [10], "ten"],
+    wrong=[36, 16, 4, 12, 2, 13, -10, 10.5, True, np.nan, [10], "ten"],
 )
 def commuting(answer: Any) -> None:
     """Free numbers of a linear map of SO(2) from "2x1+1x2" to "2x1+1x2"."""
@@ -104,6 +124,13 @@ def commuting(answer: Any) -> None:
     )
     require(number != 18, "18 joins different frequencies too: Schur's lemma leaves nothing between them")
     require(number != 20, "20 leaves all four entries of a block free: commuting with the turns leaves fewer")
+    require(
+        number != 8, "8 leaves out the frequency 2: its copy may be joined to the copy of frequency 2 on the other side"
+    )
+    require(
+        number != 9,
+        "9 joins 3 copies with 3 copies: between different frequencies nothing is left, and endo says what one pair gives",
+    )
     require(number != 36, "36 is every entry of the matrix: most are zero")
     require(number == 10, f"not {number}: count pairs of copies of one irrep, then multiply by endo")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eqlib.exercises.check import Wrong, attempt, check, require
+from eqlib.exercises.check import attempt, check, numbers, require
 
 NAMES = ["1", "r", "r²", "r³", "f", "rf", "r²f", "r³f"]
 
@@ -27,17 +27,6 @@ def _of_pairs(rule: Callable[[int, int], int]) -> NDArray[np.int64]:
 
 TABLE = _of_pairs(_product)
 BACK = (TABLE == 0).argmax(1)  # h -> h^-1
-
-
-def numbers(value: Any, shape: tuple[int, ...], wanted: str) -> NDArray[np.float64]:
-    """What a reader hands in as an array of this shape; lists and tensors will do. `wanted`: in words, what it should be."""
-    try:
-        found = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise Wrong(f"{wanted} is wanted, this is a {type(value).__name__}") from None
-    require(found.shape == shape, f"{wanted} is wanted, this is an array of shape {found.shape}")
-    require(np.isfinite(found).all(), f"{wanted} is wanted, this is not finite")
-    return found
 
 
 # Exercise 1: the table. Each wrong rule, and what it overlooks.

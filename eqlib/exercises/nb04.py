@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eqlib import groups
-from eqlib.exercises.check import attempt, check, require
-from eqlib.exercises.nb03 import numbers
+from eqlib.exercises.check import attempt, check, numbers, require
 
 QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eqlib.exercises.check import attempt, check, require
+from eqlib.exercises.check import attempt, check, numbers, require
 
 
 @check(
@@ -31,7 +31,7 @@ def about_centre(answer: Any) -> None:
     for seed, points in ((0, 4), (1, 7)):
         body = rigid_bodies(1, points, seed=seed, spread=2.0)
         m, tensors, exact = body.masses, body.about_points, body.about_centres[0]
-        found = _numbers(attempt(answer, m.copy(), tensors.copy()))
+        found = numbers(attempt(answer, m.copy(), tensors.copy()))
         require(found.shape == (6,), f"it should return six components, it returns an array of shape {found.shape}")
         require(not np.allclose(found, 2 * exact), "exactly twice too much: which term is counted twice?")
         require(
@@ -51,7 +51,7 @@ def about_centre(answer: Any) -> None:
 )
 def paths(answer: Any) -> None:
     """Weights, for one radial function, of an O(3) layer from "2x0e + 1x1o" to "1x0e + 1x1o + 1x2e", degrees up to 2."""
-    found = _numbers(answer)
+    found = numbers(answer)
     require(found.size == 1 and float(found.sum()).is_integer(), f"a whole number is wanted, not {answer}")
     number = int(found.sum())
     require(number != 12, "12 is SO(3)'s number: parity forbids 1o -> 1o by degree 1 and 1o -> 2e by degree 2")
@@ -78,7 +78,7 @@ def paths(answer: Any) -> None:
 def quadrupole(answer: Any) -> None:
     """A function r -> R(r), for l = 2 with |Y| = 1, that gives the quadrupole moment; r is a float."""
     for r in (0.5, 1.7, 1.0):
-        found = _numbers(attempt(answer, r))
+        found = numbers(attempt(answer, r))
         require(found.size == 1, f"one number is wanted for one r, this returns an array of shape {found.shape}")
         value, exact = float(found.sum()), np.sqrt(6) * r**2
         require(not np.isclose(value, -exact), "the sign: here the part along r comes with a plus")
@@ -88,14 +88,3 @@ def quadrupole(answer: Any) -> None:
         )
         require(not np.isclose(value, exact / 3), "the factor 3 of the quadrupole moment is missing")
         require(np.isclose(value, exact), f"at r = {r} this gives {value:.3f}, it should be {exact:.3f}")
-
-
-def _numbers(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Real numbers of any kind, also a list or a tensor."""
-    try:
-        found = np.asarray(value)
-        kind = found.dtype.kind
-    except (TypeError, ValueError):
-        kind = "O"
-    require(kind in "iuf", f"numbers are wanted, not a {type(value).__name__}")
-    return found.astype(np.float64)

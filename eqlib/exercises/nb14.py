@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from eqlib import groups
-from eqlib.exercises.check import attempt, check, require
-from eqlib.exercises.nb01 import numbers, whole
+from eqlib.exercises.check import attempt, check, numbers, require, whole
 from eqlib.groups.element import Array
 
 

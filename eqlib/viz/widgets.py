@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     Drawing = Image.Image | Figure | bytes
 
 
+RUN_IT = "Run this cell, and a slider appears above the picture; the arrow keys move it too."
+
 # A handle is made when its widget is, after the caption; so it is waited for.
 NAME_THE_HANDLES = """<script>
 (() => {
@@ -202,6 +204,7 @@ def _display(picture: bytes, alt: str, others: dict[str, Any], script: str = "")
     bundle = {"image/png": base64.b64encode(picture).decode("ascii")} | others
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
     caption = {"text/plain": alt, "text/markdown": f"*{alt}*"}
-    if script:
+    if script:  # the slider is there only where the cell has run, and then this HTML is shown
+        caption["text/markdown"] += f"\n\n{RUN_IT}"
         caption["text/html"] = f"<p><em>{html.escape(alt)}</em></p>{script}"
     display(caption, metadata={}, raw=True)

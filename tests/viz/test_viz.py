@@ -149,7 +149,9 @@ def test_one_output_holds_widget_picture_and_text(monkeypatch: pytest.MonkeyPatc
     assert slider["text/plain"] == "[slider from 0 to 5°] a = 1°"
     assert about == {"image/png": {"alt": "one grey square"}}
     assert caption[0].pop("text/html").startswith("<p><em>one grey square</em></p><script>")  # which names the handle
-    assert caption == ({"text/plain": "one grey square", "text/markdown": "*one grey square*"}, {})
+    text = f"*one grey square*\n\n{widgets.RUN_IT}"
+    assert caption == ({"text/plain": "one grey square", "text/markdown": text}, {})
+    assert below["text/markdown"] == '*a rising "line"*'
     assert "text/html" not in below
     assert still["text/plain"] == below["text/plain"] == 'a rising "line"'
     assert still["image/png"].startswith("iVBOR")
