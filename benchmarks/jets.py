@@ -73,11 +73,11 @@ def run(model: str, seed: int) -> dict[str, Any]:
     }
     report |= judge(jets.scores(net, jets.inputs(name, test)), test.labels)
     report |= {"command": task.command("jets", **given), "turned": found.pop("turned"), "boosted": found}
+    report |= training.runs.stamp()
     if seed == 0:
-        training.save_weights(
-            net, CHECKPOINTS / f"jets-{model}.pt", **{k: v for k, v in report.items() if k not in ("right", "ranks")}
-        )
-    return {**report, "model": model, **training.runs.stamp()}
+        notes = {key: value for key, value in report.items() if key not in ("right", "ranks")}
+        training.save_weights(net, CHECKPOINTS / f"jets-{model}.pt", **notes)
+    return {**report, "model": model}
 
 
 def trained(**given: Any) -> tuple[torch.nn.Module, dict[str, Any]]:
