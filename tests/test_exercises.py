@@ -23,7 +23,6 @@ from eqlib.exercises.check import Check, Wrong, attempt, check, numbers, require
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-UNCONVERTED: set[str] = set()
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -101,8 +100,6 @@ def test_wrong_answers_are_refused(path: Path) -> None:
 def test_the_likeliest_mistakes_are_named(path: Path) -> None:
     """Each check knows two likely mistakes, and tells each by words that no other mistake gets."""
     for name, each in checks_of(path).items():
-        if path.name[:2] in UNCONVERTED:
-            continue
         assert len(each.likely) >= 2, f"{name} names {len(each.likely)} likely mistakes"
         verdicts = [each.verdict(answer) for answer, _ in each.likely]
         for place, (_, words) in enumerate(each.likely):
