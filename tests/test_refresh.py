@@ -23,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image, ImageDraw
 
 from eqlib.viz import png
+from eqlib.viz.widgets import RUN_IT
 
 PAGE = [
     "import os\nprint(os.environ['OMP_NUM_THREADS'])",
@@ -63,7 +64,8 @@ def test_writes_text_pictures_and_nothing_else(tmp_path: Path) -> None:
     assert [cell.execution_count for cell in page.cells[1:]] == [1, 2, 3]
     assert page.cells[1].outputs[0].text == "1\n"
     shown, caption = page.cells[2].outputs
-    assert caption.data == {"text/plain": "two coloured squares", "text/markdown": "*two coloured squares*"}
+    markdown = f"*two coloured squares*\n\n{RUN_IT}"
+    assert caption.data == {"text/plain": "two coloured squares", "text/markdown": markdown}
     assert set(shown.data) == {"image/png", "text/plain"}
     assert shown.data["text/plain"] == "[slider from 0 to 9°] angle = 2°: 2.0 turns"
     assert shown.metadata == {"image/png": {"alt": "two coloured squares"}}
