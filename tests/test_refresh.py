@@ -39,6 +39,7 @@ def write_page(path: Path, *cells: str) -> Path:
     page = new_notebook(cells=[new_markdown_cell("# Page"), *map(new_code_cell, cells)])
     page.metadata = {"widgets": {"state": {}}, "kernelspec": {"name": "other", "display_name": "My machine"}}
     page.cells[1].metadata = {"tags": ["kept"], "execution": {"shell.execute_reply": "2020"}, "collapsed": True}
+    page.cells[1].metadata["jupyter"] = {"outputs_hidden": True, "source_hidden": False}
     nbformat.write(page, path)
     return path
 
@@ -60,7 +61,7 @@ def test_writes_text_pictures_and_nothing_else(tmp_path: Path) -> None:
     page = nbformat.read(path, as_version=4)
     nbformat.validate(page)
     assert page.metadata == committed.METADATA
-    assert page.cells[1].metadata == {"tags": ["kept"]}
+    assert page.cells[1].metadata == {"tags": ["kept"], "jupyter": {"outputs_hidden": True}}
     assert [cell.execution_count for cell in page.cells[1:]] == [1, 2, 3]
     assert page.cells[1].outputs[0].text == "1\n"
     shown, caption = page.cells[2].outputs

@@ -171,7 +171,10 @@ def normalise(notebook: NotebookNode) -> None:
     seen: set[str] = set()
     count = 0
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
+        kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if cell.metadata.get("jupyter", {}).get("outputs_hidden"):  # a picture that would give an answer away
+            kept["jupyter"] = {"outputs_hidden": True}
+        cell.metadata = nbformat.from_dict(kept)
         salt = 0
         while (name := hashlib.sha256(f"{cell.cell_type}{salt}{cell.source}".encode()).hexdigest()[:8]) in seen:
             salt += 1
