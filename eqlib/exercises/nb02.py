@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ def output_rep(answer: Any) -> None:
     """The rep string of SO(2) that f(x, y) = (x^2 - y^2, 2 x y) turns by."""
     group = SO2()
     kind = type(answer).__name__
-    require(isinstance(answer, str | Rep | Irrep), f'a string such as "1" is wanted, not a {kind}')
+    article = "an" if kind[0] in "aeiou" else "a"
+    require(isinstance(answer, str | Rep | Irrep), f'a string such as "1" is wanted, not {article} {kind}')
     try:
         rep = group.rep(answer)
     except ValueError as error:
@@ -76,6 +78,9 @@ def output_rep(answer: Any) -> None:
 )
 def aliased(answer: Any) -> None:
     """A matrix that is not zero, though its upper left entry is, from frequency 1 to frequency 2 of C3."""
+    if hasattr(answer, "tolist") and not hasattr(answer, "dtype"):  # a matrix of sympy
+        with contextlib.suppress(TypeError):  # entries that are no real numbers: refused below
+            answer = np.array(answer.tolist(), float)
     matrix = numbers(answer, (2, 2), "a matrix of two rows and two columns of real numbers")
     size = np.abs(matrix).max()
     require(size > 0, "the zero matrix commutes with everything: find another")
@@ -91,7 +96,7 @@ def aliased(answer: Any) -> None:
     )
     require(
         abs(np.linalg.det(matrix)) > 1e-9,
-        "this sends some vectors to zero; then so it must their turned copies, and these fill the plane: M would be zero",
+        "this sends some vectors to zero; then also their turned copies, and these fill the plane: M would be zero",
     )
     require(
         np.allclose(second @ matrix, matrix @ first),
