@@ -40,7 +40,7 @@ def within(value: Any, limit: float | tuple[float, float], unit: str = "") -> st
         if len(limit) != 2 or not limit[0] < limit[1]:
             raise ValueError(f"limit: got {limit!r}, expected (low, high) with low < high")
         decimals = max(0, *(-int(Decimal(str(end)).as_tuple().exponent) for end in limit))
-        low, shown, high = (f"{x:.{decimals}f}" for x in (limit[0], number, limit[1]))
+        low, shown, high = (f"{round(x, decimals) + 0.0:.{decimals}f}" for x in (limit[0], number, limit[1]))  # no -0.0
         inside = float(low) <= float(shown) <= float(high)
         return f"{shown}{behind} {'in' if inside else 'outside'} {low} ... {high}"
     if not isinstance(limit, int | float) or math.isnan(limit):

@@ -29,6 +29,7 @@ from eqlib.testing import within
         (-0.31, (-0.5, 1), "", "-0.3 in -0.5 ... 1.0"),
         (2.4e-5, (1e-5, 0.0001), "", "0.00002 in 0.00001 ... 0.00010"),
         (12, (10, 20), "", "12 in 10 ... 20"),
+        (-0.03, (-0.7, 0.7), "", "0.0 in -0.7 ... 0.7"),
     ],
 )
 def test_text(value: float, limit: float | tuple[float, float], unit: str, text: str) -> None:
