@@ -10,9 +10,9 @@ are older than the clock that counts all stretches of a resumed run: of a run th
 epoch of 6,000 jets takes 48 CPU seconds (lorentz), 26 (linear), 22 (invariants), 11 (ParticleNet) on another machine, and
 none of these lines has less for its epochs; the one that had was run again, to the same judgement of every jet.
 
-After the training every test
-jet is boosted into a random direction, or turned, and judged again. The Lorentz group's networks are then given particles that
-are chosen after the boost, which are the same ones, and ParticleNet the 50 that were hardest before it.
+After the training every test jet is boosted into a random direction, or turned, and judged again. The Lorentz group's networks
+are then given particles that are chosen after the boost, which are the same ones, and ParticleNet the 50 that were hardest
+before it.
 
 Lines with "ranks" hold the order of the scores, so that two of them give the paired interval of their areas under the ROC curve.
 """

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eqlib import groups
-from eqlib.exercises.check import attempt, check, numbers, require
+from eqlib.exercises.check import attempt, check, numbers, require, whole
 
 QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 
@@ -120,6 +120,6 @@ COUNTS = {
 @check(likely=[(count, reason) for count, reason in COUNTS.items()], wrong=[26, 50, 4, 200, 100.5, [100, 100], "many"])
 def free_numbers(answer: Any) -> None:
     """Free numbers of a 5 x 5 kernel from the regular rep of C4 to itself."""
-    number = float(numbers(answer, (), "a whole number"))
-    require(number not in COUNTS, COUNTS.get(int(number), ""))
-    require(number == 100, f"not {number:g}: how many entries are there, and in which sets does the group move them?")
+    number = whole(answer)
+    require(number not in COUNTS, COUNTS.get(number, ""))
+    require(number == 100, f"not {number}: how many entries are there, and in which sets does the group move them?")

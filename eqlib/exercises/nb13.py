@@ -6,13 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eqlib import groups
-from eqlib.exercises.check import attempt, check, require
-from eqlib.exercises.nb00 import whole
-
-Array = NDArray[np.float64]
+from eqlib.exercises.check import attempt, check, numbers, require, whole
+from eqlib.groups.element import Array
 
 # What a wrong rule gives for (p + q)^2 of components (p+, p-, px, py), and what is wrong with it.
 PAIRS: list[tuple[Callable[[Any, Any], Any], str]] = [
@@ -206,12 +203,8 @@ def _chosen(answer: Any, p: Array, k: int) -> set[int]:
 
 
 def _number(value: Any) -> float:
-    """One real number of the reader's function, of any library; something else is refused."""
-    try:
-        found = np.asarray(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError):
-        found = np.asarray(None)
-    require(found.dtype.kind in "iuf", f"it should return one number, it returns a {type(value).__name__}")
+    """One real number of the reader's function, also as an array of one entry."""
+    found = numbers(value, wanted="one real number")
     require(found.size == 1, f"it should return one number, it returns an array of shape {found.shape}")
     require(np.isfinite(found).all(), f"it should return a finite number, it returns {found}")
     return float(found.reshape(()))
