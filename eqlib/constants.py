@@ -1,14 +1,32 @@
-"""Constants of a module, kept in float64 and recast whenever the module's dtype or device changes."""
+"""Constants of a module, kept in float64 and recast whenever the module's dtype or device changes, and those of a program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def constant_result(function: F) -> F:
+    """Mark what depends on the program alone, as `torch.compiler.assume_constant_result` does: torch.compile calls it once.
+
+    That function imports the compiler, 70 MB and a second for everyone who never compiles; its mark alone costs nothing.
+
+    >>> from eqlib.constants import constant_result
+    >>> @constant_result
+    ... def degree() -> int:
+    ...     return 3
+    >>> degree()
+    3
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 class Constants(torch.nn.Module):

@@ -37,6 +37,51 @@ def from_e3nn(irreps: Any) -> Rep:
     return O3().rep([(block.mul, str(block.ir)) for block in irreps])
 
 
+def from_e3nn_weights(product: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(order, factors) that make the weights of a "uvu" `e3nn.o3.TensorProduct` those of a depthwise `nn.PointConv`.
+
+    ours = theirs[..., order] * factors. The product is features times spherical harmonics of all degrees up to the layer's (one
+    copy each, "component"), with every path, and the layer has mu = 0 and neighbours = 1. Theirs is wigner_3j, whose square sums
+    to 1, times `path_weight`; ours sqrt(2 l_out + 1) times it, with harmonics of length 1.
+
+    ValueError for another kind of product, and where paths are missing or given twice.
+
+    >>> from e3nn import o3
+    >>> from eqlib import convert
+    >>> paths = [(0, 0, 0, "uvu", True), (0, 1, 1, "uvu", True), (1, 0, 1, "uvu", True), (1, 1, 0, "uvu", True)]
+    >>> options = {"shared_weights": False, "internal_weights": False}
+    >>> product = o3.TensorProduct("2x0e+2x1o", "0e+1o", "2x0e+2x1o", paths, **options)
+    >>> order, factors = convert.from_e3nn_weights(product)
+    >>> order.tolist()  # by output, then input, then degree, then channel
+    [0, 1, 6, 7, 2, 3, 4, 5]
+    """
+    found = [ins for ins in product.instructions if ins.has_weight]
+    if len(found) != len(product.instructions) or any(ins.connection_mode != "uvu" for ins in found):
+        modes = sorted({ins.connection_mode for ins in product.instructions})
+        raise ValueError(f"product: got paths {modes}, expected 'uvu' with weights alone")
+    degrees = [block.ir.l for block in product.irreps_in2]
+    if degrees != list(range(len(degrees))) or any(b.mul != 1 or b.ir.p != (-1) ** b.ir.l for b in product.irreps_in2):
+        raise ValueError(f"product: got a second factor {product.irreps_in2}, expected spherical harmonics 0e+1o+2e...")
+    starts = np.cumsum([0] + [product.irreps_in1[ins.i_in1].mul for ins in found])
+    places = {(ins.i_out, ins.i_in1, ins.i_in2): n for n, ins in enumerate(found)}
+    expected = [
+        (k, i, j)
+        for k, out in enumerate(product.irreps_out)
+        for i, into in enumerate(product.irreps_in1)
+        for j, h in enumerate(product.irreps_in2)
+        if out.mul == into.mul and out.ir in into.ir * h.ir
+    ]
+    if sorted(expected) != sorted((ins.i_out, ins.i_in1, ins.i_in2) for ins in found):
+        raise ValueError(f"product: got {len(found)} paths, expected each of the {len(expected)} that there are, once")
+    order, factors = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    for k, i, j in expected:
+        n = places[k, i, j]
+        order.append(np.arange(starts[n], starts[n + 1]))
+        ratio = product.irreps_in2[j].ir.dim / product.irreps_out[k].ir.dim
+        factors.append(np.full(len(order[-1]), found[n].path_weight * ratio**0.5))
+    return np.concatenate(order), np.concatenate(factors)
+
+
 def to_scipy(g: Element) -> Rotation:
     """scipy's Rotation of elements of SO3; elements of O3 that reflect are a ValueError.
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import gamma
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 from torch import Tensor
 
-from eqlib.constants import Constants
+from eqlib.constants import Constants, constant_result
 from eqlib.groups import Group, Irrep, Rep, restrict
+from eqlib.products import MatrixProduct, Recursion
 
 NORMALIZATIONS = ("component", "norm", "integral")
 
@@ -96,6 +99,7 @@ class Harmonics(Constants):
 
     metric: Tensor
     turn: Tensor
+    basis: Tensor
 
     def __init__(
         self, group: Group, degree: int, normalize: bool = True, normalization: str = "component", mu: float = 0.0
@@ -115,51 +119,48 @@ class Harmonics(Constants):
         self.group, self.degree, self.normalize, self.mu = group, degree, normalize, mu
         self.size = ambient.vector.dim
         self.rep = rep(group, degree)
+        self.constant("metric", ambient.metric)
+        turn = ambient.coordinates @ group.coordinates.T
+        self._turned = not np.array_equal(turn, np.eye(self.size))
+        self.constant("turn", turn)
+        self.compact = ambient.compact
         # Area of the unit sphere in n dimensions.
         area = 2 * np.pi ** (self.size / 2) / gamma(self.size / 2)
-        self.constant("metric", ambient.metric)
-        self.constant("turn", ambient.coordinates @ group.coordinates.T)
-        self.compact = ambient.compact
-        for j, tensor in enumerate(steps(ambient, degree), start=1):
-            self.constant(f"step_{j}", tensor)
-        for j in range(degree + 1):
-            q = restricted(group, j)[1]
-            weight = {"component": np.sqrt(len(q)), "norm": 1.0, "integral": np.sqrt(len(q) / area)}[normalization]
-            self.constant(f"basis_{j}", q * weight)
+        bases = [restricted(group, j)[1] for j in range(degree + 1)]
+        weights = [
+            {"component": np.sqrt(len(q)), "norm": 1.0, "integral": np.sqrt(len(q) / area)}[normalization]
+            for q in bases
+        ]
+        # A scale belongs to the steps of the recursion; only a subgroup's order of components takes a product behind it.
+        ratios = np.divide(weights[1:], weights[:-1])
+        scaled = [step * ratio for step, ratio in zip(steps(ambient, degree), ratios, strict=True)]
+        self._recursion = Recursion(scaled, ambient.metric, start=weights[0])
+        self._sorted = any(not np.array_equal(q, np.eye(len(q))) for q in bases)
+        if self._sorted:
+            self.constant("basis", block_diag(*bases))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1:] != (self.size,):
             raise ValueError(
                 f"x: got {tuple(x.shape)}, expected last axis {self.size}, components of {self.group}.vector"
             )
-        x = x @ self.turn.T
-        if self.normalize:
-            x = x / self.scale(x)
-        y, out = torch.ones_like(x[..., :1]), []
-        for j in range(self.degree + 1):
-            if j:
-                # Two operands at a time: an einsum of three fixes the batch size where it is compiled or exported.
-                step = getattr(self, f"step_{j}")
-                y = torch.einsum("...jk,...j->...k", (y @ step.flatten(1)).unflatten(-1, step.shape[1:]), x)
-            out.append(y @ getattr(self, f"basis_{j}"))
-        return torch.cat(out, dim=-1)
+        x = self._ambient(x)
+        if self.normalize and self.mu == 0 and not self.compact and not torch.compiler.is_compiling():
+            if (((x @ self.metric) * x).sum(-1, keepdim=True).le(0) & (x != 0).any(-1, True)).any():
+                raise ValueError(
+                    "x: got x.x <= 0, expected time-like x (x.x > 0) where normalize=True and mu = 0; mu > 0 takes every x"
+                )
+        y = self._recursion(x, self.normalize, self.mu)
+        return y @ self.basis if self._sorted else y
+
+    def _ambient(self, x: Tensor) -> Tensor:
+        """Components of the ambient group's vector."""
+        return x @ self.turn.T if self._turned else x
 
     def square(self, x: Tensor) -> Tensor:
         """x.x (...) in the group's metric, for x (..., v) in components of `group.vector`; the argument of radial functions."""
-        x = x @ self.turn.T
+        x = self._ambient(x)
         return ((x @ self.metric) * x).sum(-1)
-
-    def scale(self, x: Tensor) -> Tensor:
-        """s of x (..., v) in ambient components, (..., 1); 1 at the zero vector (float32: below 1e-19)."""
-        square = ((x @ self.metric) * x).sum(-1, keepdim=True)
-        if self.mu > 0:
-            return (square**2 + self.mu**4) ** 0.25
-        if not self.compact and not torch.compiler.is_compiling() and ((square <= 0) & (x != 0).any(-1, True)).any():
-            raise ValueError(
-                "x: got x.x <= 0, expected time-like x (x.x > 0) where normalize=True and mu = 0; mu > 0 takes every x"
-            )
-        # The gradient of a direction overflows where the square does not fit the dtype.
-        return torch.where(square > torch.finfo(square.dtype).tiny, square, 1.0).sqrt()
 
 
 def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:
@@ -207,12 +208,70 @@ def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
     return reached[irrep]
 
 
+class _Steps(NamedTuple):
+    """How irrep matrices follow from the vector's: the first is 1, then come the vector's own blocks, then one for each step.
+
+    own: slices of the vector's irreps. steps: (i, j, product) makes C^T (D_i (x) D_j) C. blocks: for each copy in the rep, which.
+    kept: tensors that a vector's matrix V leaves alone: C(v, v -> 1), and C(v, v -> v) with C (V (x) V) = V C.
+    """
+
+    own: list[slice]
+    steps: list[tuple[int, int, MatrixProduct]]
+    blocks: list[int]
+    kept: list[Tensor]
+    sizes: tuple[int, int]  # of the vector and of the rep
+
+
+@lru_cache(maxsize=256)
+def _steps_to(rep: Rep) -> _Steps:
+    group = rep.group
+    own = {
+        a: slice(where.start, where.start + a.dim)
+        for (_, a), where in zip(group.vector.blocks, group.vector.slices, strict=True)
+    }
+    order, steps = [group.trivial, *(a for a in own if not a.is_trivial)], []
+    for _, irrep in rep.blocks:
+        for a, b, c in path(irrep):
+            if c not in order:
+                product = MatrixProduct(group.clebsch_gordan(a, b, c).dense()[0])
+                steps.append((order.index(a), order.index(b), product))
+                order.append(c)
+    kept = []
+    if group.vector.dim == (v := next(iter(own))).dim:
+        kept = [torch.tensor(t) for c in (group.trivial, v) for t in group.clebsch_gordan(v, v, c).dense()]
+    blocks = [order.index(a) for mul, a in rep.blocks for _ in range(mul)]
+    return _Steps(
+        [where for a, where in own.items() if not a.is_trivial], steps, blocks, kept, (group.vector.dim, rep.dim)
+    )
+
+
+@constant_result
+def _constants(rep: Rep) -> _Steps:
+    return _steps_to(rep)
+
+
+def _check_group(rep: Rep, vectors: Tensor, kept: list[Tensor]) -> None:
+    """ValueError for matrices that do not leave alone what the group's leave alone: shears, and reflections where it has none."""
+    size = vectors.detach().abs().amax((1, 2)).clamp(min=1)
+    for tensor in kept:
+        c = tensor.to(vectors)
+        moved = torch.einsum("nai,abd->nibd", vectors.detach(), c)
+        moved = torch.einsum("nibd,nbj->nijd", moved, vectors.detach())
+        same = torch.einsum("ijc,ndc->nijd", c, vectors.detach()) if c.shape[-1] == vectors.shape[-1] else c
+        wrong = (moved - same).abs().amax((1, 2, 3)) > 1e-3 * size**2
+        if wrong.any():
+            raise ValueError(
+                f"vectors: got matrices that are not of {rep.group}, first at {int(wrong.nonzero()[0])}, expected elements of it"
+            )
+
+
 def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v): the Wigner D matrices, for O3 and SO3.
 
     One matrix (v, v) gives one, (rep.dim, rep.dim). `vectors` are in components of `group.vector`. Differentiable, also at the
     identity and at half turns.
-    Raises ValueError for a wrong shape or an irrep that no product of vectors holds.
+    Raises ValueError for a wrong shape, an irrep that no product of vectors holds, NaN, and matrices that are not the group's,
+    as far as its invariant products of two vectors tell: a shear, or a reflection handed to SO3.
 
     >>> import torch
     >>> from eqlib import groups, harmonics
@@ -224,29 +283,23 @@ def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     >>> bool((D - torch.tensor(O3.rep("2e")(g))).abs().max() < 1e-12)
     True
     """
-    group = rep.group
-    v = group.vector.dim
+    own, steps, order, kept, (v, dim) = _constants(rep)
     if vectors.shape[-2:] != (v, v) or vectors.ndim not in (2, 3):
         raise ValueError(
-            f"vectors: got {tuple(vectors.shape)}, expected (n, {v}, {v}) or ({v}, {v}), matrices of {group}.vector"
+            f"vectors: got {tuple(vectors.shape)}, expected (n, {v}, {v}) or ({v}, {v}), matrices of {rep.group}.vector"
         )
     if vectors.ndim == 2:
         return matrices(rep, vectors[None])[0]
-    known: dict[Irrep, Tensor] = {group.trivial: vectors.new_ones(len(vectors), 1, 1)}
-    for (_, a), where in zip(group.vector.blocks, group.vector.slices, strict=True):
-        here = slice(where.start, where.start + a.dim)
-        known.setdefault(a, vectors[:, here, here])
-    for _, irrep in rep.blocks:
-        for a, b, c in path(irrep):
-            if c not in known:
-                tensor = torch.tensor(group.clebsch_gordan(a, b, c).dense()[0]).to(vectors)
-                half = torch.einsum("nia,ijc->najc", known[a], tensor)
-                known[c] = torch.einsum("njb,najc,abd->ncd", known[b], half, tensor)
-    out = vectors.new_zeros(len(vectors), rep.dim, rep.dim)
-    blocks = [known[a] for mul, a in rep.blocks for _ in range(mul)]
-    start = 0
-    for block in blocks:
+    if not torch.compiler.is_compiling():
+        if not vectors.isfinite().all():
+            raise ValueError(f"vectors: got {tuple(vectors.shape)} with NaN or infinite numbers, expected finite ones")
+        _check_group(rep, vectors, kept)
+    known = [torch.ones_like(vectors[:, :1, :1]), *(vectors[:, here, here] for here in own)]
+    for i, j, product in steps:
+        known.append(product(known[i], known[j]))
+    rows, start = [vectors[:, :0, :1].expand(-1, -1, dim)], 0
+    for block in (known[i] for i in order):
         stop = start + block.shape[-1]
-        out[:, start:stop, start:stop] = block
+        rows.append(torch.nn.functional.pad(block, (start, dim - stop)))
         start = stop
-    return out
+    return torch.cat(rows, dim=1)

@@ -9,7 +9,7 @@ from e3nn import o3
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
-from eqlib import convert, groups, harmonics
+from eqlib import convert, groups, harmonics, products
 
 L = 10
 O3 = groups.O3()
@@ -42,6 +42,7 @@ SPINORS = [
     "B2:(0,3)",
 ]
 every_group = pytest.mark.parametrize("group", ALL, ids=[g.name for g in ALL])
+every_engine = pytest.mark.parametrize("engine", products.available())
 
 
 @pytest.fixture
@@ -128,12 +129,14 @@ def test_harmonics_move_with_the_group(group):
         assert ((after - before).norm(dim=1) / before.norm(dim=1)).max() < 1e-12
 
 
+@every_engine
 @every_group
-def test_matrices_are_the_reps_own(group):
+def test_matrices_are_the_reps_own(group, engine):
     g = group.sample(4, seed=2)
     reachable = [a for a, _ in zip(group.irreps(), range(6), strict=False) if str(a) not in SPINORS]
     rep = group.rep([(2, a) for a in reachable])
-    found = harmonics.matrices(rep, torch.tensor(group.vector(g)))
+    with products.using(engine):
+        found = harmonics.matrices(rep, torch.tensor(group.vector(g)))
     assert np.abs(found.numpy() - rep(g)).max() < 1e-12 * max(1, np.abs(rep(g)).max())
 
 
@@ -174,12 +177,105 @@ def test_built_in_float32_then_double_is_exact():
 
 
 def test_constants_do_not_depend_on_the_default_dtype(double):
-    ours = harmonics.Harmonics(O3, 5).step_3
+    x = torch.randn(4, 3, dtype=torch.float64)
+    ours = harmonics.Harmonics(O3, 5)(x)
     torch.set_default_dtype(torch.float32)
-    assert torch.equal(harmonics.Harmonics(O3, 5).double().step_3, ours)
+    assert torch.equal(harmonics.Harmonics(O3, 5).double()(x), ours)
 
 
 def test_one_matrix_gives_one_matrix():
     group = groups.O3()
     rep, R = group.rep("0e+2x1o+3e"), torch.tensor(group.vector(group.sample(1, seed=2)))
     assert torch.equal(harmonics.matrices(rep, R[0]), harmonics.matrices(rep, R)[0])
+
+
+def errors(degree, dtype, engine):
+    """|Y(Rx) - D(R) Y(x)| / |Y(x)| for each degree, the largest over poles, generic points, half turns and small turns.
+
+    D, and what it does, in float64: so that the error is that of Y in `dtype` alone.
+    """
+    rng = np.random.default_rng(0)
+    x = torch.tensor(np.concatenate([rng.normal(size=(40, 3)), np.eye(3), -np.eye(3)]))
+    vectors = [*rng.normal(size=(3, 3)), np.pi * np.eye(3)[0], np.pi * np.eye(3)[1], 1e-4 * rng.normal(size=3)]
+    x = x.to(dtype).double()
+    turns = torch.tensor(Rotation.from_rotvec(vectors).as_matrix())
+    turns = torch.cat([turns, -turns[:1]])
+    moved = torch.einsum("nij,ej->nei", turns, x).to(dtype)
+    with products.using(engine):
+        before = harmonics.harmonics(O3, x.to(dtype), degree, normalization="norm").double()
+        after = harmonics.harmonics(O3, moved, degree, normalization="norm").double()
+    D = harmonics.matrices(harmonics.rep(O3, degree), turns)
+    found = []
+    for l in range(degree + 1):
+        here = slice(l * l, (l + 1) ** 2)
+        expected = torch.einsum("nij,ej->nei", D[:, here, here], before[:, here])
+        found.append(float((after[:, :, here] - expected).norm(dim=-1).max() / before[:, here].norm(dim=1).min()))
+    return found
+
+
+@every_engine
+def test_harmonics_up_to_degree_24_move_to_twelve_digits(engine):
+    assert max(errors(24, torch.float64, engine)) < 1e-12
+
+
+@every_engine
+def test_harmonics_in_single_precision(engine):
+    assert max(errors(10, torch.float32, engine)) < 2e-6
+
+
+@every_engine
+def test_a_small_turn_is_not_lost_in_single_precision(engine):
+    """By 1e-4 rad: what Y changes by is right to a few percent, though x itself is only known to 1e-7."""
+    x = torch.tensor(np.random.default_rng(0).normal(size=(50, 3)), dtype=torch.float32)
+    for axis in np.eye(3):
+        turn = torch.tensor(Rotation.from_rotvec(1e-4 * axis).as_matrix())
+        moved = (x.double() @ turn.T).float()
+        with products.using(engine):
+            f = harmonics.Harmonics(O3, 10)
+            change = f(moved) - f(x)
+            f = f.double()
+            expected = f(x.double() @ turn.T) - f(x.double())
+            for l in range(1, 11):
+                here = slice(l * l, (l + 1) ** 2)
+                assert (change[:, here] - expected[:, here]).norm() < 0.05 * expected[:, here].norm(), l
+        D = harmonics.matrices(O3.rep("10e"), turn.float()) - torch.eye(21)
+        exact = harmonics.matrices(O3.rep("10e"), turn) - torch.eye(21)
+        assert (D - exact).norm() < 0.05 * exact.norm()
+
+
+@every_engine
+@pytest.mark.parametrize("normalize", [True, False])
+def test_gradients_at_generic_points_and_at_the_poles(engine, normalize):
+    f = harmonics.Harmonics(O3, 6, normalize=normalize).double()
+    x = torch.tensor([[0.3, -1.2, 0.7], [0, 1, 0], [0, -2, 0], [1, 0, 0], [0, 0, -1]], dtype=torch.float64)
+    x.requires_grad_()
+    with products.using(engine):
+        assert torch.autograd.gradcheck(f, x)
+        assert torch.autograd.gradgradcheck(f, x, fast_mode=True)
+
+
+@every_engine
+def test_second_derivatives_are_finite_at_the_zero_vector(engine):
+    for normalize in (True, False):
+        x = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
+        with products.using(engine):
+            y = harmonics.harmonics(O3, x, 4, normalize=normalize)
+            (first,) = torch.autograd.grad(y.square().sum() + y.sum(), x, create_graph=True)
+            (second,) = torch.autograd.grad(first.square().sum(), x)
+        assert y.isfinite().all()
+        assert first.isfinite().all()
+        assert second.isfinite().all()
+
+
+@every_engine
+def test_gradients_of_matrices_at_the_identity_and_at_half_turns(engine):
+    turns = torch.tensor(np.stack([np.eye(3), *(2 * np.outer(e, e) - np.eye(3) for e in np.eye(3)), -np.eye(3)]))
+    turns = torch.cat([turns, torch.tensor(Rotation.random(1, random_state=0).as_matrix())]).requires_grad_()
+    rep = O3.rep("1o+2e+3o")
+
+    def f(R):
+        return harmonics.matrices(rep, R).flatten(1)[:, ::7]
+
+    with products.using(engine):
+        assert torch.autograd.gradcheck(f, turns, fast_mode=True)
+        assert torch.autograd.gradgradcheck(f, turns, fast_mode=True)

@@ -81,6 +81,8 @@ def content(group: Any) -> Iterator[object]:
         group.fixes_signs,
     )
     yield "no axis" if group.axis is None else np.asarray(group.axis)
+    if group.alignment:
+        yield f"alignment {group.alignment}"
     yield from (_answer(group.vector_rep), _answer(group.coordinate_map))
     yield from (_answer(group.harmonic, degree) for degree in range(4))
     if group.ambient is not group:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eqlib.groups.content import title
 
 Array = NDArray[np.float64]
+ENTRIES = 200_000  # of the matrices that are exponentiated at a time
 
 
 class Element:
@@ -77,10 +78,20 @@ def exponential(x: Array) -> Array:
 
     Pade's approximation loses a digit for each squaring, so large turns would drift off the group.
     """
+    way = scipy.linalg.expm
     if np.array_equal(x, x.swapaxes(1, 2)):
-        values, vectors = np.linalg.eigh(x)
-        return (vectors * np.exp(values)[:, None, :]) @ vectors.swapaxes(1, 2)
-    if np.array_equal(x, -x.swapaxes(1, 2)):
-        values, vectors = np.linalg.eigh(1j * x)
-        return ((vectors * np.exp(-1j * values)[:, None, :]) @ vectors.conj().swapaxes(1, 2)).real
-    return scipy.linalg.expm(x)
+        way = _of_symmetric
+    elif np.array_equal(x, -x.swapaxes(1, 2)):
+        way = _of_antisymmetric
+    # A few at a time: on the way some ten complex arrays are as large as those given.
+    return np.concatenate([way(piece) for piece in np.array_split(x, max(1, x.size // ENTRIES))])
+
+
+def _of_symmetric(x: Array) -> Array:
+    values, vectors = np.linalg.eigh(x)
+    return (vectors * np.exp(values)[:, None, :]) @ vectors.swapaxes(1, 2)
+
+
+def _of_antisymmetric(x: Array) -> Array:
+    values, vectors = np.linalg.eigh(1j * x)
+    return ((vectors * np.exp(-1j * values)[:, None, :]) @ vectors.conj().swapaxes(1, 2)).real

@@ -33,6 +33,8 @@ class Group(Representations):
         dim: dimension of the Lie algebra, 0 for a finite group.
         components: number of connected components (for a finite group: its order); component 0 holds the identity.
         axis: reference point of an ambient group, in components of `vector`; harmonics are normalised there.
+        alignment: numbers of the generators that turn the axis to every direction, one after the other, outermost first; each
+            turns one plane of the vector. Empty where the group has none.
         fixes_signs: whether `clebsch_gordan_span` already carries the sign of a convention where K = 1.
 
     >>> from eqlib import groups
@@ -58,6 +60,7 @@ class Group(Representations):
     """
 
     axis: Array | None = None
+    alignment: tuple[int, ...] = ()
 
     # What a group may supply besides its irreps -----------------------------------------------------------------------
 

@@ -145,6 +145,7 @@ class SO2(_Planar):
     """
 
     name, dim = "SO2", 1
+    alignment = (0,)
     grammar = "the frequencies 0, 1, 2, ..."
 
     def parse(self, label: str) -> str:
@@ -185,6 +186,7 @@ class O2(_Planar):
     name, dim, components = "O2", 1, 2
     grammar = "0e, 0o and the frequencies 1, 2, ..."
     axis = np.array([1.0, 0.0])
+    alignment = (0,)
 
     def parse(self, label: str) -> str:
         if label in ("0e", "0o"):

@@ -103,6 +103,7 @@ class SO3(Group):
 
     name, dim = "SO3", 3
     axis = np.array([0.0, 1.0, 0.0])
+    alignment = (1, 0)  # away from the polar axis about x, then about it
     fixes_signs = True
 
     def parse(self, label: str) -> str:

@@ -1,7 +1,8 @@
 """Radial functions: modules of q = r.r, (...,) -> (..., number), for kernels on points.
 
-They take q and not a length, because q is what a group's metric gives: for Minkowski's it has either sign. Values and
-gradients are finite at q = 0; a basis with a cut-off is exactly 0 beyond it, and smooth there.
+They take q and not a length, because q is what a group's metric gives: for Minkowski's it has either sign. Derivatives to
+the third are finite at q = 0, and there those from above; a basis with a cut-off is exactly 0 beyond it, and at the cut-off
+value, slope and curvature are continuous: energies, forces and the gradients of forces.
 """
 
 from __future__ import annotations
@@ -17,6 +18,20 @@ from torch import Tensor
 from eqlib.constants import Constants
 
 
+def magnitude(q: Tensor) -> Tensor:
+    """|q|, whose slope at 0 is 1 and not torch's 0: for r.r, which is never negative, that is the right one.
+
+    The Hessian of f(r.r) at r = 0 is 2 f'(0).
+
+    >>> import torch
+    >>> from eqlib.kernels.radial import magnitude
+    >>> q = torch.tensor([-2.0, 0.0, 2.0], requires_grad=True)
+    >>> torch.autograd.grad(magnitude(q).sum(), q)[0].tolist()
+    [-1.0, 1.0, 1.0]
+    """
+    return torch.where(q < 0, -q, q)
+
+
 def envelope(q: Tensor, cutoff: float, power: int = 6) -> Tensor:
     """A polynomial in the length d = |q|^(1/2) that falls from 1 at 0 to exactly 0 at the cut-off and beyond, q's shape.
 
@@ -28,9 +43,21 @@ def envelope(q: Tensor, cutoff: float, power: int = 6) -> Tensor:
     >>> [round(u, 2) for u in kernels.envelope(torch.tensor([0.0, 2.0, 4.0, 9.0]), cutoff=2.0).tolist()]
     [1.0, 0.43, 0.0, 0.0]
     """
-    t = (q.abs() / cutoff**2).clamp(max=1)  # squared
+    t = (magnitude(q) / cutoff**2).clamp(max=1)  # squared
     p, half = power, power / 2
-    return 1 - (p + 1) * (p + 2) / 2 * t**half + p * (p + 2) * t ** (half + 0.5) - p * (p + 1) / 2 * t ** (half + 1)
+    first, second, third = (_power(t, half + k / 2) for k in range(3))
+    return 1 - (p + 1) * (p + 2) / 2 * first + p * (p + 2) * second - p * (p + 1) / 2 * third
+
+
+def _power(t: Tensor, exponent: float) -> Tensor:
+    """t^exponent for t >= 0. Where t = 0 a half power has derivatives of 0, and not of 0 times infinity.
+
+    They are those of |r|^n, which has n - 1 of them at r = 0, all 0.
+    """
+    if exponent % 1 == 0:
+        return t**exponent
+    some = t > 0
+    return torch.where(some, torch.where(some, t, 1.0) ** exponent, 0.0)
 
 
 def sinc(z: Tensor) -> Tensor:
@@ -77,7 +104,7 @@ class Bessel(Constants):
         self.constant("factors", np.sqrt(2 / 3) * n * pi)
 
     def forward(self, q: Tensor) -> Tensor:
-        inside = q.abs().clamp(max=self.cutoff**2)[..., None]
+        inside = magnitude(q).clamp(max=self.cutoff**2)[..., None]
         return sinc(inside * self.squares) * self.factors * envelope(q, self.cutoff)[..., None]
 
 
@@ -109,7 +136,7 @@ class Gaussians(Constants):
         self._factor = (number / pi**0.5) ** 0.5  # the squares of Gaussians one width apart add up to pi^(1/2)
 
     def forward(self, q: Tensor) -> Tensor:
-        d = (q.abs().clamp(max=self.cutoff**2) + (0.01 * self.width) ** 2).sqrt()[..., None]
+        d = (magnitude(q).clamp(max=self.cutoff**2) + (0.01 * self.width) ** 2).sqrt()[..., None]
         bumps = torch.exp(-0.5 * ((d - self.centres) / self.width) ** 2)
         return bumps * (envelope(q, self.cutoff)[..., None] * self._factor)
 

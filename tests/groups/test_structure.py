@@ -121,8 +121,13 @@ def test_copies_and_pickles_are_equal(group):
     assert empty.generators().shape == (group.dim, 0, 0)
 
 
-def test_groups_load_no_torch():
-    code = "import sys, eqlib.groups; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize(
+    ("package", "absent"),
+    [("groups", "torch"), ("models", "torch._dynamo"), ("tasks.jets", "torch._dynamo"), ("models", "numba")],
+)
+def test_what_is_large_is_not_loaded(package, absent):
+    """torch's compiler takes 70 MB and a second, numba as much again: only for those who ask for it."""
+    code = f"import sys, eqlib.{package}; sys.exit({absent!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -142,3 +142,80 @@ def test_double_after_float32_is_exact(name):
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         call()
+
+
+def derivatives(f, x, order):
+    """f and its derivatives up to this order at each x (n,): (order + 1, n, number)."""
+    found = [f(x)]
+    for _ in range(order):
+        number = found[-1].shape[1]
+        columns = [torch.autograd.grad(found[-1][:, i].sum(), x, create_graph=True)[0] for i in range(number)]
+        found.append(torch.stack(columns, dim=1))
+    return torch.stack(found).detach()
+
+
+@pytest.mark.parametrize("name", WITH_CUTOFF)
+def test_energy_force_and_its_derivative_are_continuous_at_the_cutoff(name):
+    """As an atom crosses: value, slope and curvature in the distance shrink to 0 as gap^3, gap^2 and gap."""
+    f = made(name)
+    gaps = torch.tensor([1e-3, 1e-4, 1e-5, 1e-11, 0.0, -1e-11, -1e-3], dtype=torch.float64)
+    d = (CUTOFF - gaps).requires_grad_()
+    found = derivatives(lambda d: f(d**2), d, 2).abs().amax(2)  # (3, gaps)
+    scale = (
+        derivatives(lambda d: f(d**2), torch.tensor([CUTOFF / 2], dtype=torch.float64).requires_grad_(), 2).abs().max()
+    )
+    for order, power in enumerate((3, 2, 1)):
+        bound = 1000 * scale * gaps.clamp(min=0) ** power + 1e-11 * scale
+        assert (found[order] <= bound).all(), (order, found[order], bound)
+    assert found[:, 3:].max() < 1e-8 and (found[:, 5:] == 0).all()
+
+
+@pytest.mark.parametrize("power", [2, 3, 5, 6])
+def test_an_envelope_is_continuous_with_any_power(power):
+    d = (CUTOFF - torch.tensor([1e-9, 0.0, -1e-9], dtype=torch.float64)).requires_grad_()
+    found = derivatives(lambda d: kernels.envelope(d**2, CUTOFF, power)[:, None], d, 2)
+    assert found.abs().max() < 1e-6 and (found[:, 2] == 0).all()
+
+
+@pytest.mark.parametrize("name", WITH_CUTOFF)
+def test_three_derivatives_at_zero_are_those_from_above(name):
+    f = made(name)
+    q = torch.tensor([0.0, 1e-14, CUTOFF**2, 1.01 * CUTOFF**2], dtype=torch.float64).requires_grad_()
+    found = derivatives(f, q, 3)
+    assert found.isfinite().all() and (found[:, 3] == 0).all()
+    for each in found:
+        assert torch.allclose(each[0], each[1], rtol=1e-5, atol=1e-6 * float(each.abs().max()))
+    assert found[1:, 0].abs().amax(1).min() > 1e-3
+
+
+@pytest.mark.parametrize("power", [4, 5, 6])
+def test_an_envelope_in_space_has_derivatives_where_two_points_meet(power):
+    """1 - c |r|^power ... has three of them at r = 0, all 0, for an odd power too."""
+    r = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    value = kernels.envelope((r * r).sum(), CUTOFF, power)
+    for _ in range(3):
+        (slope,) = torch.autograd.grad(value, r, create_graph=True)
+        assert torch.equal(slope, torch.zeros_like(slope))
+        value = (slope * torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64)).sum()
+
+
+@pytest.mark.parametrize("name", ["Bessel", "Gaussians"])
+def test_the_curvature_where_two_points_meet(name):
+    """The Hessian of f(r.r) at r = 0 is 2 f'(0): it must not be lost to a slope of |q| that is 0 there."""
+    f = made(name)
+
+    def energy(r):
+        return f((r * r).sum()).sum()
+
+    at, beside = (torch.full((2,), x, dtype=torch.float64) for x in (0.0, 1e-7))
+    hessian, expected = (torch.autograd.functional.hessian(energy, r) for r in (at, beside))
+    assert hessian.abs().max() > 1 and torch.allclose(
+        hessian, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max())
+    )
+
+
+@every_radial
+def test_derivatives_are_right(name):
+    f = made(name)
+    q = torch.tensor([0.005, 0.3, 2.0, 6.2, 7.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(f, q) and torch.autograd.gradgradcheck(f, q)
