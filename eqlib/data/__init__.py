@@ -8,6 +8,7 @@ from .augment import (
     shift_images,
     turn_bodies,
     turn_images,
+    turn_volumes,
 )
 from .bodies import Bodies, inertia, rigid_bodies, to_irreps, to_matrices
 from .fetch import DownloadError, cache_folder, download
@@ -22,6 +23,7 @@ from .own_images import as_images, check_images
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
+from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 
 __all__ = [
     "Bodies",
@@ -32,12 +34,14 @@ __all__ = [
     "Spins",
     "Split",
     "Splits",
+    "Volumes",
     "as_images",
     "boost_jets",
     "cache_folder",
     "check_images",
     "digits",
     "download",
+    "draw_cubes",
     "inertia",
     "jets",
     "mnist",
@@ -57,8 +61,11 @@ __all__ = [
     "shift_images",
     "spins_on_graphs",
     "subjettiness",
+    "tetris",
+    "tetris_volumes",
     "to_irreps",
     "to_matrices",
     "turn_bodies",
     "turn_images",
+    "turn_volumes",
 ]

@@ -19,6 +19,7 @@ from eqlib import groups
 from .bodies import to_irreps, to_matrices
 from .images import rotate, shift
 from .spins import rename_nodes
+from .volumes import draw_outlines, rotations
 
 Batch = tuple[Any, ...]
 
@@ -100,6 +101,24 @@ def turn_bodies(batch: Batch, generator: torch.Generator) -> Batch:
     tensors = matrices @ to_matrices(target.numpy()) @ matrices.swapaxes(1, 2)
     moved = np.einsum("nij,nj->ni", matrices, positions.numpy())
     return masses, _like(positions, moved), edges, _like(target, to_irreps(tensors))
+
+
+def turn_volumes(batch: Batch, generator: torch.Generator) -> Batch:
+    """Each shape of `Outlines`, (centres, edges, shifts, noise, labels), drawn as a volume at a rotation of its own, uniformly.
+
+    It is drawn from its geometry, so nothing is interpolated; its edge, its shift and its noise are those that it has. Returns
+    (volumes, labels).
+
+    >>> from eqlib import data
+    >>> batch = tuple(torch.as_tensor(array) for array in data.tetris_volumes(7).outlines().batch(np.arange(2)))
+    >>> images, labels = turn_volumes(batch, torch.Generator().manual_seed(0))
+    >>> images.shape, labels.tolist()
+    (torch.Size([2, 1, 15, 15, 15]), [0, 1])
+    """
+    centres, edges, shifts, noise, *rest = batch
+    turns = rotations(torch.randn(len(edges), 4, generator=generator, dtype=torch.float64).numpy())
+    drawn = draw_outlines(centres.numpy(), edges.numpy(), shifts.numpy(), turns, noise.shape[-1])
+    return noise + _like(noise, drawn[:, None]), *rest
 
 
 def random_boosts(number: int, gamma: float | NDArray[np.float64], seed: int) -> groups.Element:

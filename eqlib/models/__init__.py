@@ -1,6 +1,7 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
+from eqlib.models.gradients import forces
 from eqlib.models.graph_network import GraphNetwork
 from eqlib.models.harmonic import HarmonicNet
 from eqlib.models.jet_tree import boosted_tree
@@ -12,6 +13,7 @@ from eqlib.models.plain_graphs import DenseGraphs
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
 from eqlib.models.steerable_cnn import GroupCNN, SteerableCNN
 from eqlib.models.tensor_field import TensorFieldNetwork
+from eqlib.models.volume_cnn import VolumeCNN
 
 __all__ = [
     "CoordinateMLP",
@@ -26,8 +28,10 @@ __all__ = [
     "PlainCNN",
     "SteerableCNN",
     "TensorFieldNetwork",
+    "VolumeCNN",
     "boosted_tree",
     "dense_reader",
+    "forces",
     "hidden_rep",
     "nearest_neighbour",
 ]

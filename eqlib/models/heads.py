@@ -40,7 +40,7 @@ def head(features: int, classes: int) -> torch.nn.Sequential:
 
 
 class InvariantScores(torch.nn.Module):
-    """Images (batch, channels, n, n) -> scores (batch, classes): `features`, their mean over the pixels, `head`.
+    """Images (batch, channels, n, n), or volumes -> scores (batch, classes): `features`, their mean over the pixels, `head`.
 
     A subclass sets the two. The reps are properties, because one among the attributes would be part of what a weights file
     compares.
@@ -66,4 +66,5 @@ class InvariantScores(torch.nn.Module):
         return group.rep([(classes, group.trivial)])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean((-2, -1)))
+        features = self.features(x)
+        return self.head(features.mean(tuple(range(2, features.ndim))))

@@ -11,11 +11,17 @@ from torch import Tensor
 from eqlib.models.heads import head
 from eqlib.nn import GridPool
 
+KINDS: dict[int, tuple[type[torch.nn.Module], type[torch.nn.Module]]] = {
+    2: (torch.nn.Conv2d, torch.nn.BatchNorm2d),
+    3: (torch.nn.Conv3d, torch.nn.BatchNorm3d),
+}
+
 
 class PlainCNN(torch.nn.Module):
     """Images (batch, channels, n, n) -> class scores (batch, classes): HarmonicNet's shape, `width` channels a block.
 
-    pool: after which blocks; None: each but the last.
+    pool: after which blocks; None: each but the last. dimensions: 2 for images, 3 for volumes (batch, channels, n, n, n).
+    first: size of the first block's kernel; None: two pixels larger than the others.
 
     >>> import torch
     >>> from eqlib import models
@@ -34,21 +40,27 @@ class PlainCNN(torch.nn.Module):
         kernel_size: int = 5,
         channels: int = 1,
         pool: Sequence[int] | None = None,
+        dimensions: int = 2,
+        first: int | None = None,
     ) -> None:
         super().__init__()
+        if dimensions not in KINDS:
+            raise ValueError(f"dimensions: got {dimensions!r}, expected 2 or 3")
+        convolution, normalisation = KINDS[dimensions]
         layers: list[torch.nn.Module] = []
         before = channels
         for i in range(blocks):
-            size = kernel_size + 2 * (i == 0)
-            layers += [torch.nn.Conv2d(before, width, size, padding=size // 2, bias=False)]
-            layers += [torch.nn.BatchNorm2d(width), torch.nn.SiLU()]
+            size = kernel_size if i else kernel_size + 2 if first is None else first
+            layers += [convolution(before, width, size, padding=size // 2, bias=False)]
+            layers += [normalisation(width), torch.nn.SiLU()]
             layers += [GridPool()] if i in (range(blocks - 1) if pool is None else pool) else []
             before = width
         self.features = torch.nn.Sequential(*layers)
         self.head = head(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean((-2, -1)))
+        features = self.features(x)
+        return self.head(features.mean(tuple(range(2, features.ndim))))
 
     @classmethod
     def of_size(cls, parameters: int, **options: Any) -> PlainCNN:

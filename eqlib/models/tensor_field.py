@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from eqlib import nn
-from eqlib.groups import Rep
+from eqlib.graphs import Edges
+from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 
 
@@ -16,8 +17,8 @@ class TensorFieldNetwork(torch.nn.Module):
     """Features of points (N, rep_in.dim) -> (N, rep_out.dim), or (bodies, rep_out.dim) where they are summed over bodies.
 
     A layer is y = (convolution of x + self-interaction of x) / 2^(1/2), then a gate; the last layer has no gate. Every layer
-    sees the same positions and edges. After Thomas et al., Tensor field networks (2018), with gates in place of their norm
-    activations and any group in place of SO(3).
+    sees the same positions and edges, and what depends on those alone is computed once. After Thomas et al., Tensor field
+    networks (2018), with gates in place of their norm activations and any group in place of SO(3).
 
     Args:
         rep_in, rep_out: features of a point, before and after.
@@ -28,6 +29,12 @@ class TensorFieldNetwork(torch.nn.Module):
         neighbours: expected number of edges a target, for the size of the initial features.
         self_interaction: whether a point's own features are added, through `nn.Linear`. Without it a layer is the
             convolution alone.
+        channels: None convolves features as they are and mixes channels in the sum over edges, which suits small networks
+            and l <= 2. A number turns features into that many copies of each irrep first, convolves each copy by itself
+            with weights for each edge, and mixes behind: far cheaper from about 8 channels or l = 2 on (Batzner et al.,
+            NequIP, 2022, and Passaro and Zitnick 2023 for its products).
+        residual: whether a layer whose features stay of one kind adds what came in behind its gate, over 2^(1/2).
+        pairs: a rep of outputs of edges instead of points, (E, pairs.dim), from both ends and the vector between them.
 
     >>> import torch
     >>> from eqlib import graphs, groups, kernels, models
@@ -51,43 +58,130 @@ class TensorFieldNetwork(torch.nn.Module):
         mu: float = 0.0,
         neighbours: float = 1.0,
         self_interaction: bool = True,
+        channels: int | None = None,
+        residual: bool = False,
+        pairs: Rep | None = None,
     ) -> None:
         super().__init__()
         same_group(rep_in=rep_in, rep_out=rep_out)
         if isinstance(hidden, str):
             raise ValueError(f"hidden: got the string {hidden!r}, expected a list of reps, one for each layer between")
+        if channels is not None and (not isinstance(channels, int) or channels < 1):
+            raise ValueError(f"channels: got {channels!r}, expected None or a positive integer")
         self.rep_in, self.rep_out = rep_in, rep_out
         gates = [nn.Gate(rep_in.group.rep(text)) for text in hidden]
         before = [rep_in, *(gate.rep for gate in gates)]
         after = [*(gate.rep_in for gate in gates), rep_out]
-        pairs = list(zip(before, after, strict=True))
+        ends = list(zip(before, after, strict=True))
         self.gates = torch.nn.ModuleList(gates)
-        self.convolutions = torch.nn.ModuleList(
-            [nn.PointConv(a, b, degree, radial(), mu=mu, neighbours=neighbours) for a, b in pairs]
-        )
-        self.own = torch.nn.ModuleList([nn.Linear(a, b) for a, b in pairs] if self_interaction else [])
+
+        def convolution(a: Rep, b: Rep) -> torch.nn.Module:
+            if channels is None:
+                return nn.PointConv(a, b, degree, radial(), mu=mu, neighbours=neighbours)
+            return _ByChannel(a, b, degree, radial(), mu, neighbours, channels)
+
+        self.convolutions = torch.nn.ModuleList([convolution(a, b) for a, b in ends])
+        self.own = torch.nn.ModuleList([nn.Linear(a, b) for a, b in ends] if self_interaction else [])
+        self._residual = [residual and a == gate.rep for a, gate in zip(before, gates, strict=False)]
+        self.readout: torch.nn.Module | None = None
+        if pairs is not None:
+            same_group(rep_out=rep_out, pairs=pairs)
+            self.readout = _Pairs(rep_out, pairs, convolution)
 
     def forward(
-        self, x: Tensor, positions: Tensor, edges: Tensor, batch: Tensor | None = None, bodies: int | None = None
+        self,
+        x: Tensor,
+        positions: Tensor | Edges,
+        edges: Tensor | None = None,
+        batch: Tensor | None = None,
+        bodies: int | None = None,
     ) -> Tensor:
-        """x (N, rep_in.dim) at positions (N, v), components of `group.vector`, with edges (2, E) from source to target.
+        """forward(x, edges) with `graphs.Edges`, or forward(x, positions, edges); x (N, rep_in.dim).
 
-        batch: (N,), int64, the body of each point, 0 ... bodies - 1; given, features are summed over each body. A body
+        positions: (N, v), components of `group.vector`, with edges (2, E), int64, source above target. batch: (N,), int64, the
+        body of each point, 0 ... bodies - 1; given, outputs are summed over each body (of pairs, over that of the target). A body
         without points gets zeros. ValueError for another shape or type, a number out of range, and what the layers refuse.
         """
         if (batch is None) != (bodies is None):
             raise ValueError(
                 f"batch, bodies: got bodies={bodies!r} with{'out' * (batch is None)} batch, expected both or none"
             )
+        if isinstance(positions, Edges):
+            found = positions.sharing()
+        else:
+            self.convolutions[0].check_points(x, positions, edges)  # type: ignore[operator]
+            assert edges is not None
+            found = Edges.between(positions, edges).sharing()
+        if found.targets != x.shape[0]:
+            raise ValueError(f"edges: got {found.targets} targets for {x.shape[0]} points, expected one for each point")
         for i, convolution in enumerate(self.convolutions):
-            y = convolution(x, positions, edges)
+            y = convolution(x, found)
             if self.own:
                 y = (y + self.own[i](x)) * 0.5**0.5
-            x = self.gates[i](y) if i < len(self.gates) else y
+            if i < len(self.gates):
+                y = self.gates[i](y)
+                if self._residual[i]:
+                    y = (x + y) * 0.5**0.5
+            x = y
+        if self.readout is not None:
+            x = self.readout(x, found)
         if batch is None or bodies is None:
             return x
-        if batch.shape != x.shape[:1] or batch.dtype != torch.int64:
-            raise ValueError(f"batch: got {batch.dtype} {tuple(batch.shape)}, expected torch.int64 ({x.shape[0]},)")
-        if not torch.compiler.is_compiling() and x.shape[0] and not 0 <= int(batch.min()) <= int(batch.max()) < bodies:
+        if batch.shape != (found.targets,) or batch.dtype != torch.int64:
+            raise ValueError(f"batch: got {batch.dtype} {tuple(batch.shape)}, expected torch.int64 ({found.targets},)")
+        if (
+            not torch.compiler.is_compiling()
+            and batch.numel()
+            and not 0 <= int(batch.min()) <= int(batch.max()) < bodies
+        ):
             raise ValueError(f"batch: got {int(batch.min())} ... {int(batch.max())}, expected 0 ... {bodies - 1}")
-        return x.new_zeros(bodies, x.shape[1]).index_add(0, batch, x)
+        of = batch if self.readout is None else batch[found.target]
+        return x.new_zeros(bodies, x.shape[1]).index_add(0, of, x)
+
+
+class _ByChannel(torch.nn.Module):
+    """Linear, a convolution of each channel by itself, linear."""
+
+    def __init__(
+        self,
+        rep_in: Rep,
+        rep_out: Rep,
+        degree: int,
+        radial: torch.nn.Module,
+        mu: float,
+        neighbours: float,
+        channels: int,
+    ) -> None:
+        super().__init__()
+        inside, outside = (_copies(rep, channels) for rep in (rep_in, rep_out))
+        self.before = nn.Linear(rep_in, inside)
+        self.convolution = nn.PointConv(inside, outside, degree, radial, mu=mu, depthwise=True, neighbours=neighbours)
+        self.after = nn.Linear(outside, rep_out)
+
+    def check_points(self, x: Tensor, positions: Tensor, edges: Tensor | None) -> None:
+        self.convolution.check_points(x, positions, edges, self.before.rep_in)
+
+    def forward(self, x: Tensor, edges: Edges) -> Tensor:
+        return self.after(self.convolution(self.before(x), edges))
+
+
+def _copies(rep: Rep, channels: int) -> Rep:
+    """So many copies of each irrep of a rep."""
+    irreps: dict[Irrep, None] = dict.fromkeys(a for mul, a in rep.blocks if mul)
+    return rep.group.rep([(channels, a) for a in irreps])
+
+
+class _Pairs(torch.nn.Module):
+    """Features of both ends of an edge, the source's convolved along it, gated and mixed: (E, rep.dim)."""
+
+    def __init__(self, points: Rep, rep: Rep, convolution: Callable[[Rep, Rep], torch.nn.Module]) -> None:
+        super().__init__()
+        self.gate = nn.Gate(rep)
+        self.along, self.there = convolution(points, self.gate.rep_in), nn.Linear(points, self.gate.rep_in)
+        self.mix = nn.Linear(rep, rep)
+
+    def forward(self, x: Tensor, edges: Edges) -> Tensor:
+        e = edges.source.shape[0]
+        alone = edges.onto(torch.arange(e, device=x.device), e)
+        y = (self.along(x, alone) + self.there(x)[edges.target]) * 0.5**0.5
+        return self.mix(self.gate(y))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib import products
 from eqlib.constants import Constants
+from eqlib.graphs import Edges
+from eqlib.graphs.edges import in_range
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
-from eqlib.kernels import SteerableKernel, angular_basis, elements
+from eqlib.harmonics import Harmonics
+from eqlib.kernels import Alignment, SteerableKernel, angular_basis, edge_maps
 from eqlib.nn.blocks import check_axis, shown, split
 
 
@@ -17,7 +20,7 @@ class PointConv(Constants):
     """y_t = sum over edges (s, t) of K(r) x_s, with r = position of s - position of t and a steerable kernel K.
 
     K has harmonics of r up to `degree` and radial functions of q = r.r, in the group's metric. No edge's K is ever made:
-    harmonics meet the Clebsch-Gordan tensors, features are multiplied on, edges are summed, and only then are channels mixed.
+    features are multiplied by what is sparse, edges are summed, and only then are channels mixed (see `products.EdgeMap`).
     Thomas et al., Tensor field networks (2018), here for any group with harmonics.
 
     Args:
@@ -30,11 +33,15 @@ class PointConv(Constants):
         depthwise: channels are not mixed: a path joins blocks with mul_out = mul_in and has that many weights an element.
         neighbours: expected number of edges a target, a number alone: sums are divided by its square root. Who is whose
             neighbour is said by `edges`, in forward.
+        aligned: whether each edge is turned to the axis and back instead of taking its harmonics, where depthwise: Passaro and
+            Zitnick, Reducing SO(3) convolutions to SO(2) (2023). The same function; None takes what needs fewer
+            multiplications. It needs a group with an alignment, and mu = 0. At r = 0, where a unit vector has
+            no gradient, it gives 0, and the plain way that of r itself.
 
     Attributes:
         kernel: the `SteerableKernel` that is applied: y_t = sum kernel(r, weight @ radial(q)) x_s / neighbours^(1/2).
         weight_numel: `kernel.basis_size`, or less where depthwise. Order: output block, input block, then
-            (mul_out, mul_in, element), or (mul, element) where depthwise.
+            (mul_out, mul_in, element), or (element, mul) where depthwise, as e3nn's "uvu" has it.
 
     Raises ValueError for mixed groups and for arguments out of range.
 
@@ -62,6 +69,7 @@ class PointConv(Constants):
         mu: float = 0.0,
         depthwise: bool = False,
         neighbours: float = 1.0,
+        aligned: bool | None = None,
     ) -> None:
         super().__init__()
         same_group(rep_in=rep_in, rep_out=rep_out)
@@ -70,130 +78,105 @@ class PointConv(Constants):
             raise ValueError(f"radial: got {type(radial).__name__}, expected None or a module with an integer .number")
         if not 0 < neighbours < float("inf"):
             raise ValueError(f"neighbours: got {neighbours!r}, expected a positive and finite number")
-        self.rep_in, self.rep_out, self.depthwise, self.radial = rep_in, rep_out, depthwise, radial
-        self.kernel = SteerableKernel(rep_in, rep_out, degree, mu=mu)
+        if aligned and not (depthwise and mu == 0 and rep_in.group.alignment):
+            raise ValueError(
+                f"aligned: got True for {rep_in.group} with depthwise={depthwise} and mu={mu}, expected depthwise=True, mu=0 "
+                "and a group that has an alignment"
+            )
+        self.rep_in, self.rep_out, self.degree, self.mu = rep_in, rep_out, degree, mu
+        self.depthwise, self.radial, self.neighbours = depthwise, radial, float(neighbours)
+        self.harmonics = Harmonics(rep_in.group, degree, mu=mu, normalization="norm")
         self._size = rep_in.group.vector.dim
-        self._norm = float(neighbours) ** -0.5
-        places = [self._angular(j) for j in range(len(rep_in.blocks))]
-        self._used = [j for j, place in enumerate(places) if place]
-        # A path: output block, input block, number of elements, their place in `angular`, their place among the weights.
-        self._paths: list[tuple[int, int, int, slice, slice]] = []
+        # A path: output block, input block, and the place of its weights.
+        self._paths: list[tuple[int, int, slice]] = []
         spreads, start = [torch.zeros(0)], 0
         for i, (m, b) in enumerate(rep_out.blocks):
-            joined = [(j, *rep_in.blocks[j]) for j in self._used if b in places[j]]
-            joined = [(j, mul, a) for j, mul, a in joined if mul == m or not depthwise]
-            found = [_spread(a, b, degree) for _, _, a in joined]
-            fan = sum((1 if depthwise else mul) * len(s) for (_, mul, _), s in zip(joined, found, strict=True))
-            for (j, mul, _), spread in zip(joined, found, strict=True):
+            joined = [
+                (j, mul, _spread(a, b, degree)) for j, (mul, a) in enumerate(rep_in.blocks) if mul == m or not depthwise
+            ]
+            fan = sum((1 if depthwise else mul) * len(spread) for _, mul, spread in joined)
+            for j, mul, spread in joined:
                 pairs = m if depthwise else m * mul
-                stop = start + pairs * len(spread)
-                self._paths.append((i, j, len(spread), places[j][b], slice(start, stop)))
-                spreads.append((spread / fan**0.5).repeat(pairs))
-                start = stop
+                if pairs * len(spread):
+                    scale = spread / fan**0.5
+                    spreads.append(scale.repeat_interleave(pairs) if depthwise else scale.repeat(pairs))
+                    self._paths.append((i, j, slice(start, start + len(spreads[-1]))))
+                    start += len(spreads[-1])
         self.weight_numel = start
         self.weight: torch.nn.Parameter | None = None
         if number is not None:
             scale = torch.cat(spreads)[:, None] / number**0.5
             self.weight = torch.nn.Parameter(torch.randn(start, number) * scale)
+        # Blocks that share a number of channels are one map.
+        muls = dict.fromkeys(mul for mul, _ in rep_in.blocks if mul)
+        if mu or not rep_in.group.alignment:
+            aligned = False
+        self._parts = torch.nn.ModuleList(
+            [_Depthwise(self, mul, aligned) if depthwise else _Mixed(self, mul, number or 1) for mul in muls]
+        )
 
-    def _angular(self, j: int) -> dict[Irrep, slice]:
-        """Register `angular_j` (harmonics, a.dim, F): every element from input block j to every irrep it may reach.
+    @property
+    def kernel(self) -> SteerableKernel:
+        found = SteerableKernel(self.rep_in, self.rep_out, self.degree, mu=self.mu)
+        return found.to(self.harmonics.metric)
 
-        Returns where the elements into each irrep lie on the last axis, (element, b.dim).
+    def forward(
+        self,
+        x: Tensor,
+        positions: Tensor | Edges,
+        edges: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        """Features x (N, rep_in.dim) -> (targets, rep_out.dim): forward(x, edges) or forward(x, positions, edges).
+
+        edges: `graphs.Edges`, whose vectors are components of `group.vector`; targets may be another set than sources. Or
+        positions (N, v) in these components and edges (2, E), int64, source above target (see `eqlib.graphs`). Differences are
+        taken in positions' own dtype and then cast to that of x. weights: (E, weight_numel), the last argument, where
+        radial=None.
+
+        What depends on edges alone is computed once for all layers that get the same `edges.sharing()`.
+        Raises ValueError for wrong shapes, an index out of range, positions that are not finite.
         """
-        mul, a = self.rep_in.blocks[j]
-        places: dict[Irrep, slice] = {}
-        columns, stop = [], 0
-        for b in dict.fromkeys(b for m, b in self.rep_out.blocks if mul == m or not self.depthwise):
-            basis = elements(a, b, self.kernel.degree)
-            if len(basis) and mul:
-                places[b] = slice(stop, stop + len(basis) * b.dim)
-                stop = places[b].stop
-                columns.append(basis.transpose(3, 2, 0, 1).reshape(basis.shape[3], a.dim, -1))
-        if columns:
-            self.constant(f"angular_{j}", np.concatenate(columns, axis=-1))
-        return places
-
-    def forward(self, x: Tensor, positions: Tensor, edges: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Features x (N, rep_in.dim) at positions (N, v), components of `group.vector` -> (N, rep_out.dim).
-
-        edges (2, E), int64: source above target (see `eqlib.graphs`). Differences are taken in positions' own dtype and
-        then cast to that of x. Raises ValueError for wrong shapes, an index out of range, positions that are not finite.
-        """
-        self._check(x, positions, edges, weights)
-        source, target = edges[0], edges[1]
-        r = (positions[source] - positions[target]).to(x.dtype)
-        y = self.kernel.harmonics(r)
-        features = split(x[source], self.rep_in, 1)
-        products = {}
-        for j in self._used:
-            angular = getattr(self, f"angular_{j}")
-            products[j] = torch.bmm(features[j], (y @ angular.flatten(1)).unflatten(1, angular.shape[1:]))
+        if isinstance(positions, Edges):
+            if edges is not None and weights is not None:
+                raise ValueError(
+                    "edges: got a third argument beside Edges and weights, expected forward(x, edges, weights)"
+                )
+            found, weights = positions, edges if weights is None else weights
+        else:
+            self.check_points(x, positions, edges)
+            assert edges is not None
+            found = Edges(edges[0], edges[1], positions[edges[0]] - positions[edges[1]], x.shape[0])
+        self._check(x, found, weights)
+        r = found.vectors.to(x.dtype)
+        blocks = split(x, self.rep_in, 1)
+        sums: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
+        radial = None
         if self.radial is not None and self.weight is not None:
-            radial = self.radial(self.kernel.harmonics.square(r))
-            if not self.depthwise:
-                return self._sum_first(products, radial, target, x.shape[0])
-            weights = radial @ self.weight.T
-        assert weights is not None
-        return self._weigh_first(products, weights, target, x.shape[0])
-
-    def _sum_first(self, products: dict[int, Tensor], radial: Tensor, target: Tensor, n: int) -> Tensor:
-        """One weight for all edges: sum radial (E, k) times products (E, mul, F) over edges, then mix channels."""
-        assert self.weight is not None
-        summed = {}
-        for j, product in products.items():
-            nothing = product.new_zeros(n, *product.shape[1:])
-            # One radial function at a time: together they would need k times the memory, and more time for it.
-            sums = [nothing.index_add(0, target, f[:, None, None] * product) for f in radial.unbind(1)]
-            summed[j] = torch.stack(sums, dim=1)
-        out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
-        for i, j, count, place, where in self._paths:
-            (m, b), (mul, _) = self.rep_out.blocks[i], self.rep_in.blocks[j]
-            w = self.weight[where].unflatten(0, (m, mul, count))
-            z = summed[j][..., place].unflatten(-1, (count, b.dim))
-            out[i].append(torch.einsum("uvfk,nkvfb->nub", w, z).flatten(1))
-        return self._joined(out, radial, n)
-
-    def _weigh_first(self, products: dict[int, Tensor], weights: Tensor, target: Tensor, n: int) -> Tensor:
-        """Each edge has weights of its own (E, weight_numel): weigh its products (E, mul, F), then sum over edges."""
-        out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
-        for i, j, count, place, where in self._paths:
-            (m, b), (mul, _) = self.rep_out.blocks[i], self.rep_in.blocks[j]
-            z = products[j][..., place].unflatten(-1, (count, b.dim))
-            if self.depthwise:
-                terms = (weights[:, where].unflatten(1, (m, count, 1)) * z).sum(2)
-            else:
-                terms = torch.einsum("euvf,evfb->eub", weights[:, where].unflatten(1, (m, mul, count)), z)
-            out[i].append(terms.flatten(1))
-        edges = self._joined(out, weights, target.shape[0])
-        return edges.new_zeros(n, self.rep_out.dim).index_add(0, target, edges)
-
-    def _joined(self, out: list[list[Tensor]], like: Tensor, n: int) -> Tensor:
-        """Sum the terms of each output block and put the blocks on one axis, (n, rep_out.dim)."""
+            weights, radial = self.weight, self.radial(self.harmonics.square(r))
+        for part in self._parts:
+            for i, y in part(blocks, found, r, weights, radial):
+                sums[i].append(y)
         parts = [
-            sum(terms[1:], terms[0]) if terms else like.new_zeros(n, m * b.dim)
-            for terms, (m, b) in zip(out, self.rep_out.blocks, strict=True)
+            sum(terms[1:], terms[0]) if terms else x.new_zeros(found.targets, m * b.dim)
+            for terms, (m, b) in zip(sums, self.rep_out.blocks, strict=True)
         ]
-        return torch.cat([like.new_zeros(n, 0), *parts], dim=1) * self._norm
+        return torch.cat([x.new_zeros(found.targets, 0), *parts], dim=1) * self.neighbours**-0.5
 
-    def _check(self, x: Tensor, positions: Tensor, edges: Tensor, weights: Tensor | None) -> None:
-        check_axis("x", x, self.rep_in, -1, choice=False)
+    def check_points(self, x: Tensor, positions: Tensor, edges: Tensor | None, rep: Rep | None = None) -> None:
+        """ValueError for features, of `rep` or else of rep_in, positions and edges that do not fit together."""
+        rep = self.rep_in if rep is None else rep
+        check_axis("x", x, rep, -1, choice=False)
         if x.ndim != 2:
-            raise ValueError(f"x: got {tuple(x.shape)}, expected (N, {self.rep_in.dim})")
+            raise ValueError(f"x: got {tuple(x.shape)}, expected (N, {rep.dim})")
         if positions.shape != (x.shape[0], self._size) or not positions.is_floating_point():
             raise ValueError(
                 f"positions: got {positions.dtype} {tuple(positions.shape)}, expected floating point "
                 f"({x.shape[0]}, {self._size}), a point for each row of x in components of {self.rep_in.group}.vector"
             )
-        if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype != torch.int64:
-            raise ValueError(f"edges: got {edges.dtype} {tuple(edges.shape)}, expected torch.int64 (2, E)")
-        if (weights is None) == (self.radial is None):
-            given = "none" if weights is None else "some"
-            raise ValueError(f"weights: got {given} in forward, expected them exactly where the layer has radial=None")
-        if weights is not None and weights.shape != (edges.shape[1], self.weight_numel):
-            raise ValueError(
-                f"weights: got {tuple(weights.shape)}, expected {(edges.shape[1], self.weight_numel)}, a row for each edge"
-            )
+        if edges is None or edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype != torch.int64:
+            came = "None" if edges is None else f"{edges.dtype} {tuple(edges.shape)}"
+            raise ValueError(f"edges: got {came}, expected torch.int64 (2, E)")
         if torch.compiler.is_compiling():  # no branch may depend on data there
             return
         if not positions.isfinite().all():
@@ -204,6 +187,156 @@ class PointConv(Constants):
             raise ValueError(
                 f"edges: got points {int(edges.min())} ... {int(edges.max())}, expected 0 ... {x.shape[0] - 1}"
             )
+
+    def _check(self, x: Tensor, edges: Edges, weights: Tensor | None) -> None:
+        check_axis("x", x, self.rep_in, -1, choice=False)
+        if x.ndim != 2:
+            raise ValueError(f"x: got {tuple(x.shape)}, expected (N, {self.rep_in.dim})")
+        if edges.vectors.shape[1] != self._size:
+            raise ValueError(
+                f"edges.vectors: got {tuple(edges.vectors.shape)}, expected last axis {self._size}, components of "
+                f"{self.rep_in.group}.vector"
+            )
+        if (weights is None) == (self.radial is None):
+            given = "none" if weights is None else "some"
+            raise ValueError(f"weights: got {given} in forward, expected them exactly where the layer has radial=None")
+        if weights is not None and weights.shape != (edges.source.shape[0], self.weight_numel):
+            raise ValueError(
+                f"weights: got {tuple(weights.shape)}, expected {(edges.source.shape[0], self.weight_numel)}, a row for each edge"
+            )
+        if not torch.compiler.is_compiling():
+            in_range("edges.source", edges.source, x.shape[0])
+
+
+class _Part(Constants):
+    """The blocks of one number of channels, as rows (component, channel, point)."""
+
+    angular: Tensor
+    _turning: Tensor
+
+    def __init__(self, layer: PointConv, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self._inside = [j for j, (mul, _) in enumerate(layer.rep_in.blocks) if mul == channels]
+        self.ins = [layer.rep_in.blocks[j][1] for j in self._inside]
+        self._harmonics = [layer.harmonics]  # in a list: it is the layer's, not this part's
+        group = layer.rep_in.group
+        self._key = f"harmonics of {group} {group.fingerprint}, degree {layer.degree}, mu {layer.mu}"
+
+    def rows(self, blocks: list[Tensor]) -> Tensor:
+        """Blocks (N, channels, d) -> (components, channels, N)."""
+        return torch.cat([blocks[j].permute(2, 1, 0) for j in self._inside])
+
+    def matrices(self, edges: Edges, r: Tensor) -> Tensor:
+        """Harmonics of each edge times Clebsch-Gordan tensors, (entries, E)."""
+        return self.angular @ edges.once((self._key, r.dtype), lambda: self._harmonics[0](r)).T
+
+
+class _Depthwise(_Part):
+    """A weight for each path, channel and edge."""
+
+    def __init__(self, layer: PointConv, channels: int, aligned: bool | None) -> None:
+        super().__init__(layer, channels)
+        self._outside = [i for i, (mul, _) in enumerate(layer.rep_out.blocks) if mul == channels]
+        self.outs = [layer.rep_out.blocks[i][1] for i in self._outside]
+        self._where = [where for i, _, where in layer._paths if i in self._outside]
+        self._degrees = edge_maps.paths(self.ins, self.outs, layer.degree)[1]
+        plain = edge_maps.plain(self.ins, self.outs, layer.degree)
+        self.map = plain.depthwise(self.ins, self.outs)
+        self.frames: Alignment | None = None
+        if aligned is not False:
+            # Of all blocks: the parts of a layer, and layers of a network, mostly share one set of frames.
+            blocks = *layer.rep_in.blocks, *layer.rep_out.blocks
+            frames = Alignment(layer.rep_in.group, [a for _, a in blocks])
+            turned = edge_maps.aligned(frames, self.ins, self.outs, layer.degree)
+            # Frames serve all layers of a network, matrices of harmonics one.
+            if aligned or turned.cost * channels + 2 * frames.rows < self.map.cost * channels + plain.angular.size:
+                self.map, self.frames = turned, frames
+        if self.frames is None:
+            self.constant("angular", plain.angular)
+        self._rows = edge_maps.slices(self.outs)
+        self.register_buffer("_turning", torch.tensor([J > 0 for J in self._degrees]), persistent=False)
+
+    def forward(
+        self, blocks: list[Tensor], edges: Edges, r: Tensor, weights: Tensor, radial: Tensor | None
+    ) -> list[tuple[int, Tensor]]:
+        """Each output block with what this part adds to it, (targets, channels * d).
+
+        weights: (E, weight_numel), or (weight_numel, n) for n functions in `radial` (E, n).
+        """
+        if not self._degrees:
+            return []
+        axis = 1 if radial is None else 0
+        if weights.shape[axis] > len(self._degrees) * self.channels:
+            weights = torch.cat([weights.narrow(axis, s.start, s.stop - s.start) for s in self._where], axis)
+        if radial is None:
+            w = weights.T.unflatten(0, (-1, self.channels))
+        else:
+            w = products.weights(weights, radial, self.channels)
+        if self.frames is None:
+            before = self.matrices(edges, r)
+            after = before.new_zeros(0, before.shape[1])
+        else:
+            frames = self.frames
+            before = after = edges.once((frames.key, r.dtype), lambda: frames(r))
+            none = (r * r).sum(1) <= torch.finfo(r.dtype).tiny  # not NaN, which has to come through
+            if torch.compiler.is_compiling() or none.any():  # r = 0 has no direction: degree 0 alone is left
+                w = torch.where(self._turning[:, None, None] & none, 0.0, w)
+        y = self.map(self.rows(blocks), before, w, after, edges.source, edges.target, edges.targets)
+        return [(i, y[rows].permute(2, 1, 0).flatten(1)) for i, rows in zip(self._outside, self._rows, strict=True)]
+
+
+class _Mixed(_Part):
+    """A weight for each element and pair of channels, either one for all edges, or one for each."""
+
+    def __init__(self, layer: PointConv, channels: int, number: int) -> None:
+        super().__init__(layer, channels)
+        plain = edge_maps.plain(self.ins, [b for _, b in layer.rep_out.blocks], layer.degree)
+        self.map = plain.radial(self.ins, number)
+        self.constant("angular", plain.angular)
+        # Output block, its channels and dimension, rows of its elements behind the matrices, place of its weights.
+        self._paths = []
+        for i, j, where in layer._paths:
+            if j in self._inside:
+                m, b = layer.rep_out.blocks[i]
+                first = plain.places[self._inside.index(j), b]
+                count = (where.stop - where.start) // (m * channels)
+                self._paths.append((i, m, b.dim, slice(first, first + count * b.dim), where))
+
+    def forward(
+        self, blocks: list[Tensor], edges: Edges, r: Tensor, weights: Tensor, radial: Tensor | None
+    ) -> list[tuple[int, Tensor]]:
+        """Each output block with what this part adds to it, (targets, m * d).
+
+        weights: (E, weight_numel), or (weight_numel, n) for n functions in `radial` (E, n). Then channels are mixed after the
+        sum over edges.
+        """
+        if radial is None:
+            return self._weigh_first(blocks, edges, r, weights.T)
+        z = self._products(blocks, edges, r, radial.T[:, None], edges.target, edges.targets)
+        z, found = z.unflatten(0, (radial.shape[1], -1)), []
+        for i, m, d, rows, where in self._paths:
+            w = weights[where].unflatten(0, (m, self.channels, -1))
+            found.append((i, torch.einsum("uvfk,kfbvn->nub", w, z[:, rows].unflatten(1, (-1, d))).flatten(1)))
+        return found
+
+    def _weigh_first(self, blocks: list[Tensor], edges: Edges, r: Tensor, weights: Tensor) -> list[tuple[int, Tensor]]:
+        e = r.shape[0]
+        z = self._products(blocks, edges, r, r.new_ones(1, 1, e), torch.arange(e, device=r.device), e)
+        found = []
+        for i, m, d, rows, where in self._paths:
+            w = weights[where].unflatten(0, (m, self.channels, -1))
+            terms = torch.einsum("uvfe,fbve->eub", w, z[rows].unflatten(0, (-1, d))).flatten(1)
+            found.append((i, terms.new_zeros(edges.targets, m * d).index_add(0, edges.target, terms)))
+        return found
+
+    def _products(
+        self, blocks: list[Tensor], edges: Edges, r: Tensor, w: Tensor, target: Tensor, targets: int
+    ) -> Tensor:
+        before = self.matrices(edges, r)
+        return self.map(
+            self.rows(blocks), before, w, before.new_zeros(0, before.shape[1]), edges.source, target, targets
+        )
 
 
 def _spread(a: Irrep, b: Irrep, degree: int) -> Tensor:

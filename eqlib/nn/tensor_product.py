@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eqlib.constants import Constants
-from eqlib.groups import Rep, copies
+from eqlib.groups import Irrep, Rep, copies
 from eqlib.groups.rep import same_group
+from eqlib.kernels import edge_maps
 from eqlib.nn.blocks import check_axis, shown, split
-from eqlib.products import SparseProduct, pays
+from eqlib.products import SparseProduct, opened, pays
 
 
 class TensorProduct(Constants):
@@ -54,6 +55,7 @@ class TensorProduct(Constants):
         self._sparse = torch.nn.ModuleDict()  # paths whose tensors are large and nearly empty
         kept: list[tuple[int, object]] = []
         tensors: dict[int, NDArray[np.float64]] = {}
+        rows: list[int] = []
         start = 0
         for o, (mul, c) in enumerate(rep_out.blocks):
             for i, (u, a) in enumerate(rep_a.blocks):
@@ -68,6 +70,8 @@ class TensorProduct(Constants):
                     if pays(cg) and (weights is not None or c.endo == 1):
                         self._sparse[str(path)] = SparseProduct(cg)
                         kept.append((k * u * v, c))  # of real type, so that each map is a copy of its own
+                    elif depthwise and v == 1:
+                        rows.append(path)
                     elif weights is None:
                         maps = copies(cg.dense().reshape(k, a.dim * b.dim, c.dim), c.endomorphisms)
                         tensors[path] = maps.reshape(-1, a.dim, b.dim, c.dim)
@@ -77,34 +81,49 @@ class TensorProduct(Constants):
                     self._paths.append((i, j, target, shape, slice(start, start + size)))
                     start += size
         self.rep_out = group.rep(kept) if weights is None else rep_out
-        self._pairs: list[tuple[int, int, list[int], list[int]]] = []
         self._join_paths(tensors)
         self.weight_numel = start
         fan = [0] * len(self.rep_out.blocks)
         for _, _, o, shape, _ in self._paths:
             fan[o] += int(np.prod(shape[:3])) // (shape[1] if depthwise and shape else 1)
         self._scale = [max(1, n) ** -0.5 for n in fan]
+        muls = dict.fromkeys(rep_a.blocks[self._paths[p][0]][0] for p in rows)
+        self._rows = torch.nn.ModuleList([_Rows(self, mul, rows) for mul in muls])
+        self._blocks = [p for p in range(len(self._paths)) if p not in rows]
         self.weight = torch.nn.Parameter(torch.randn(start)) if weights == "shared" else None
 
     def _join_paths(self, tensors: dict[int, NDArray[np.float64]]) -> None:
-        """Without weights the paths of one pair of blocks share its outer product: one matrix serves them all."""
-        for i, j in dict.fromkeys(self._paths[p][:2] for p in tensors):
-            chosen = [p for p in tensors if self._paths[p][:2] == (i, j)]
-            flat = [np.moveaxis(t, 0, 2).reshape(t.shape[1] * t.shape[2], -1) for t in (tensors[p] for p in chosen)]
-            self.constant(f"pair_{len(self._pairs)}", np.concatenate(flat, axis=1))
-            self._pairs.append((i, j, chosen, [t.shape[1] for t in flat]))
+        """Without weights all paths are one list of coefficients: of x, of y, of the output, and its value."""
+        terms, values = [np.zeros((0, 3), dtype=np.int64)], [np.zeros(0)]
+        for p, maps in tensors.items():
+            i, j = self._paths[p][:2]
+            (u, a), (v, b) = self.rep_a.blocks[i], self.rep_b.blocks[j]
+            n, ia, jb, k = np.nonzero(maps)
+            # An output block's order: map, copy of a, copy of b, component.
+            copies_a, copies_b = (index.reshape(-1, 1) for index in np.divmod(np.arange(u * v), max(1, v)))
+            rows = ((n * u + copies_a) * v + copies_b) * self.rep_out.blocks[p][1].dim + k
+            places = [
+                self.rep_a.slices[i].start + copies_a * a.dim + ia,
+                self.rep_b.slices[j].start + copies_b * b.dim + jb,
+                self.rep_out.slices[p].start + rows,
+            ]
+            terms.append(np.stack([place.ravel() for place in places], axis=1))
+            values.append(np.tile(maps[n, ia, jb, k], u * v))
+        self._terms, self._values = torch.tensor(np.concatenate(terms)), torch.tensor(np.concatenate(values))
 
-    def _products(self, left: list[Tensor], right: list[Tensor]) -> list[Tensor]:
+    def _products(self, x: Tensor, y: Tensor, left: list[Tensor], right: list[Tensor]) -> Tensor:
         """Every copy of every kept irrep, in the order of rep_out's blocks."""
-        out = [left[0]] * len(self._paths)
-        for n, (i, j, chosen, sizes) in enumerate(self._pairs):
-            outer = left[i][..., :, None, :, None] * right[j][..., None, :, None, :]
-            for p, part in zip(chosen, (outer.flatten(-2) @ getattr(self, f"pair_{n}")).split(sizes, -1), strict=True):
-                out[p] = part.unflatten(-1, (-1, self.rep_out.blocks[p][1].dim)).movedim(-2, -4).flatten(-4)
+        batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        a, b = (v.expand(*batch, -1).reshape(-1, v.shape[-1]) for v in (x, y))
+        sizes = (self.rep_a.dim, self.rep_b.dim, self.rep_out.dim)
+        out = opened(a, b, self._terms, self._values, sizes, 2, rows=False).reshape(*batch, self.rep_out.dim)
+        if not self._sparse:
+            return out
+        parts = list(out.split([mul * c.dim for mul, c in self.rep_out.blocks], -1))
         for name, product in self._sparse.items():
             i, j = self._paths[int(name)][:2]
-            out[int(name)] = product(left[i], right[j]).flatten(-4)
-        return out
+            parts[int(name)] = product(left[i], right[j]).flatten(-4)
+        return torch.cat(parts, dim=-1)
 
     def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
         check_axis("x", x, self.rep_a, -1, choice=False)
@@ -120,9 +139,13 @@ class TensorProduct(Constants):
         left, right = split(x, self.rep_a, x.ndim - 1), split(y, self.rep_b, y.ndim - 1)
         batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1], () if weights is None else weights.shape[:-1])
         if w_all is None:
-            return torch.cat(self._products(left, right), dim=-1) if self._paths else x.new_zeros(*batch, 0)
+            return self._products(x, y, left, right) if self._paths else x.new_zeros(*batch, 0)
         out: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
-        for p, (i, j, o, shape, where) in enumerate(self._paths):
+        for part in self._rows:
+            for o, found in part(left, y, w_all, batch):
+                out[o].append(found)
+        for p in self._blocks:
+            i, j, o, shape, where = self._paths[p]
             w = w_all[..., where].unflatten(-1, shape)
             if str(p) in self._sparse:
                 both = self._sparse[str(p)](left[i], right[j])
@@ -144,3 +167,55 @@ class TensorProduct(Constants):
             for terms, scale, (mul, c) in zip(out, self._scale, self.rep_out.blocks, strict=True)
         ]
         return torch.cat(parts, dim=-1)
+
+
+class _Rows(Constants):
+    """Depthwise paths of one number of channels, with single copies on the right, as one map on rows (see `products.EdgeMap`).
+
+    The right factor's part is that of an edge: Clebsch-Gordan tensors times it are matrices on components of the left one.
+    """
+
+    angular: Tensor
+
+    def __init__(self, layer: TensorProduct, channels: int, paths: list[int]) -> None:
+        super().__init__()
+        a, b, c = layer.rep_a, layer.rep_b, layer.rep_out
+        self.channels = channels
+        mine = [p for p in paths if a.blocks[layer._paths[p][0]][0] == channels]
+        self._where = [layer._paths[p][4] for p in mine]
+        self._inside = sorted({layer._paths[p][0] for p in mine})
+        self._outside = sorted({layer._paths[p][2] for p in mine})
+        allowed = {(a.blocks[i][1], j, c.blocks[o][1]) for i, j, o, *_ in (layer._paths[p] for p in mine)}
+
+        def basis(left: Irrep, out: Irrep) -> NDArray[np.float64]:
+            """(elements, out, left, rep_b): of each block of rep_b in turn."""
+            found = [np.zeros((0, out.dim, left.dim, b.dim))]
+            for j, (_, right) in enumerate(b.blocks):
+                if (left, j, out) in allowed:
+                    tensor = left.group.clebsch_gordan(left, right, out).dense()
+                    found.append(np.zeros((len(tensor), *found[0].shape[1:])))
+                    found[-1][..., b.slices[j]] = tensor.transpose(0, 3, 1, 2)
+            return np.concatenate(found)
+
+        ins, outs = ([rep.blocks[i][1] for i in which] for rep, which in ((a, self._inside), (c, self._outside)))
+        plain = edge_maps.joined(ins, outs, basis)
+        self.map = plain.depthwise(ins, outs)
+        self.constant("angular", plain.angular)
+        self._rows = edge_maps.slices(outs)
+
+    def forward(
+        self, left: list[Tensor], y: Tensor, weights: Tensor, batch: tuple[int, ...]
+    ) -> list[tuple[int, Tensor]]:
+        """Each output block with what these paths add to it, (..., channels * d)."""
+        x = torch.cat([left[i].movedim(-1, 0) for i in self._inside])
+        x = x.movedim(-1, 1).expand(-1, -1, *batch).flatten(2)
+        before = self.angular @ y.expand(*batch, -1).reshape(-1, y.shape[-1]).T
+        if sum(where.stop - where.start for where in self._where) < weights.shape[-1]:
+            weights = torch.cat([weights[..., where] for where in self._where], dim=-1)
+        w = weights.expand(*batch, -1).reshape(-1, weights.shape[-1]).T.unflatten(0, (-1, self.channels))
+        edges = torch.arange(w.shape[2], device=w.device)
+        z = self.map(x, before, w, before.new_zeros(0, before.shape[1]), edges, edges, len(edges))
+        return [
+            (o, z[rows].permute(2, 1, 0).flatten(1).unflatten(0, batch))
+            for o, rows in zip(self._outside, self._rows, strict=True)
+        ]

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from eqlib.graphs import Edges
+
 CPU = torch.device("cpu")
 
 
@@ -70,9 +72,11 @@ def as_data(name: str, source: Source) -> Data:
 
 
 def tensors(batch: Any, device: torch.device = CPU) -> Any:
-    """Arrays to tensors on the device, through nested tuples and lists. ValueError for float64 on mps, which has none."""
+    """Arrays to tensors on the device, through nested tuples and lists; edges too; ValueError for float64 on mps."""
     if isinstance(batch, tuple | list):
         return tuple(tensors(item, device) for item in batch)
+    if isinstance(batch, Edges):
+        return batch.to(device)
     if not isinstance(batch, Tensor | np.ndarray):
         return batch
     tensor = torch.as_tensor(batch)

@@ -1,6 +1,7 @@
 """TensorFieldNetwork: one class for every group, equivariant as a whole, on any number of points."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -28,6 +29,25 @@ def network(group, text, degree, layers=2, mu=1.0):
     )
 
 
+FULL = {"channels": 4, "residual": True}
+
+
+def full(group, text, degree, mu=1.0, **more):
+    """Convolutions channel by channel, residual layers, any output."""
+    scalars = group.rep([(2, group.trivial)])
+    return models.TensorFieldNetwork(
+        scalars,
+        group.rep(text),
+        [text, text],
+        degree,
+        lambda: kernels.Logarithmic(3, 1.0, 3.0),
+        mu,
+        4.0,
+        **FULL,
+        **more,
+    )
+
+
 class Bodies(torch.nn.Module):
     """A network as a function of features and positions (..., 4, dim): every four points are a body."""
 
@@ -52,6 +72,107 @@ def test_equivariant(group, text, degree, dtype, tolerance):
                 Bodies(net, pooled), [net.rep_in, group.vector], net.rep_out, dtype=dtype
             )
             assert error < tolerance, (mu, pooled, error)
+
+
+class Pairs(torch.nn.Module):
+    """A network for pairs as a function of features and positions (..., 4, dim), each point with the sum of its edges."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, positions):
+        bodies = x.numel() // x.shape[-1] // 4
+        edges = graphs.complete_graph([4] * bodies)
+        y = self.net(x.flatten(0, -2), positions.flatten(0, -2), edges)
+        return y.new_zeros(4 * bodies, y.shape[1]).index_add(0, edges[1], y).unflatten(0, x.shape[:-1])
+
+
+@every_case
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_at_full_strength_equivariant(group, text, degree, dtype, tolerance):
+    mu = 0.0 if group.compact else 1.0
+    for pairs in (None, group.rep(text)):
+        net = full(group, text, degree, mu, pairs=pairs)
+        f = Bodies(net, False) if pairs is None else Pairs(net)
+        error = testing.equivariance_error(f, [net.rep_in, group.vector], group.rep(text), dtype=dtype)
+        assert error < tolerance, (pairs, error)
+
+
+@every_case
+def test_at_full_strength_translations_permutations_and_batches(group, text, degree):
+    rng = np.random.default_rng(0)
+    net = testing.randomised(full(group, text, degree), 0, torch.float64)
+    pairs = testing.randomised(full(group, text, degree, pairs=group.rep(text)), 0, torch.float64)
+    order = torch.tensor(rng.permutation(9))
+    x, positions = torch.tensor(rng.normal(size=(9, 2))), torch.tensor(rng.normal(size=(9, group.vector.dim)))
+    edges, batch = graphs.complete_graph([3, 1, 5]), torch.tensor([0] * 3 + [1] + [2] * 5)
+    where = torch.empty(9, dtype=torch.int64)
+    where[order] = torch.arange(9)
+    for f, out in ((net, order), (pairs, slice(None))):
+        y, total = f(x, positions, edges), f(x, positions, edges, batch, 3)
+        assert y.std() > 0.05
+        assert torch.allclose(f(x, graphs.Edges.between(positions, edges)), y, atol=1e-12)
+        assert torch.allclose(f(x, positions - 7.0, edges), y, atol=1e-11)
+        assert torch.allclose(f(x[order], positions[order], where[edges]), y[out], atol=1e-11)
+        assert torch.allclose(f(x[order], positions[order], where[edges], batch[order], 3), total, atol=1e-11)
+        alone = f(x[4:], positions[4:], graphs.complete_graph([5]))
+        assert torch.allclose(alone.sum(0), total[2], atol=1e-11)
+
+
+def test_layers_share_what_depends_on_positions_alone():
+    """Frames and harmonics are made once a forward pass, however many layers there are."""
+    group, text = groups.O3(), "2x0e+2x1o+2x2e"
+    x, positions, edges = torch.ones(4, 1), torch.randn(4, 3), graphs.complete_graph([4])
+    for channels, name in ((None, "harmonics of"), (2, "frames of")):
+        net = models.TensorFieldNetwork(
+            group.rep("0e"), group.rep(text), [text] * 3, 2, lambda: kernels.Gaussians(3, 2.0), channels=channels
+        )
+        made = []
+
+        class Counted(dict):
+            def __setitem__(self, key, value, made=made):
+                made.append(str(key))
+                super().__setitem__(key, value)
+
+        shared = graphs.Edges.between(positions, edges)
+        object.__setattr__(shared, "sharing", lambda e=shared: dataclasses.replace(e, memo=Counted()))
+        y = net(x, shared)
+        assert torch.allclose(y, net(x, positions, edges), atol=1e-6)
+        assert sum(name in key for key in made) == 1, made
+
+
+@every_case
+def test_forces_are_minus_the_gradient(group, text, degree):
+    net = testing.randomised(full(group, text, degree, mu=0.0 if group.compact else 1.0), 0, torch.float64)
+    rng = np.random.default_rng(1)
+    x, positions = torch.tensor(rng.normal(size=(4, 2))), torch.tensor(rng.normal(size=(4, group.vector.dim)))
+    edges, batch = graphs.complete_graph([4]), torch.zeros(4, dtype=torch.int64)
+
+    def energy(p):
+        return net(x, p, edges, batch, 1)[:, 0]
+
+    found, pull = models.forces(energy, positions)
+    assert not found.requires_grad and torch.equal(found, energy(positions).detach())
+    h = 1e-5
+    numerical = torch.zeros_like(positions)
+    for i in range(4):
+        for a in range(positions.shape[1]):
+            step = torch.zeros_like(positions)
+            step[i, a] = h
+            numerical[i, a] = -(energy(positions + step) - energy(positions - step)) / (2 * h)
+    assert pull.abs().max() > 0.01
+    assert (pull - numerical).abs().max() < 1e-6 * max(1, float(pull.abs().max()))
+    assert pull.sum(0).abs().max() < 1e-10 * pull.abs().max()
+    _, trained = models.forces(energy, positions, train=True)
+    trained.square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in net.parameters() if p.grad is not None)
+    assert sum(p.grad is not None and bool(p.grad.abs().max() > 0) for p in net.parameters()) > 3
+
+
+def test_an_energy_that_does_not_depend_on_positions_is_refused():
+    with pytest.raises(ValueError, match="energy: got one that does not depend on the positions"):
+        models.forces(lambda x: torch.ones(1), torch.zeros(2, 3))
 
 
 @every_case

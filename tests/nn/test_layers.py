@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, nn, testing
+from eqlib import groups, nn, products, testing
 
 Q8 = groups.Finite([[1, 4, 3, 6, 5, 0, 7, 2], [2, 7, 4, 1, 6, 3, 0, 5]], name="Q8")  # on its own elements
 CASES = [
@@ -144,6 +144,46 @@ def test_empty_batches_and_zero_vectors_are_finite(group, text):
         assert all(z.grad is None or z.grad.isfinite().all() for z in zeros), name
 
 
+@pytest.mark.parametrize("engine", products.available())
+@every_case
+def test_depthwise_is_its_formula(group, text, engine):
+    """sum over paths of w x_u CG y, times one over the root of their number, with copies on the right and without."""
+    rep = group.rep(text)
+    for right in (rep, group.rep([(1, a) for _, a in rep.blocks])):
+        f = nn.TensorProduct(rep, right, rep, weights="external", depthwise=True).double()
+        x, y = torch.randn(3, 1, rep.dim).double(), torch.randn(4, right.dim).double()
+        w = torch.randn(3, 4, f.weight_numel).double()
+        first = 0
+        with products.using(engine):
+            out = f(x, y, w).split([mul * a.dim for mul, a in rep.blocks], -1)
+        for found, (mul, c) in zip(out, rep.blocks, strict=True):
+            terms, paths = torch.zeros(3, 4, mul, c.dim).double(), 0
+            for (u, a), where in zip(rep.blocks, rep.slices, strict=True):
+                for (v, b), there in zip(right.blocks, right.slices, strict=True):
+                    cg = torch.tensor(group.clebsch_gordan(a, b, c).dense())
+                    if u == mul:
+                        weights = w[..., first : first + len(cg) * u * v].unflatten(-1, (len(cg), u, v))
+                        left, other = x[..., where].unflatten(-1, (u, -1)), y[..., there].unflatten(-1, (v, -1))
+                        terms += torch.einsum(
+                            "stkuv,stua,tvb,kabc->stuc", weights, left.expand(-1, 4, -1, -1), other, cg
+                        )
+                        first, paths = first + len(cg) * u * v, paths + len(cg) * v
+            assert (found.unflatten(-1, (mul, -1)) - terms / max(1, paths) ** 0.5).abs().max() < 1e-12
+        assert first == f.weight_numel
+
+
+@pytest.mark.parametrize("engine", products.available())
+@pytest.mark.parametrize("weights", ["external", None])
+def test_products_have_first_and_second_derivatives(engine, weights):
+    group = groups.SO3()
+    rep, right = group.rep("2x0+2x1+1x2"), group.rep("0+1")
+    f = nn.TensorProduct(rep, right, rep, weights=weights, depthwise=weights is not None).double()
+    given = [torch.randn(2, n).double().requires_grad_() for n in (rep.dim, right.dim, f.weight_numel) if n]
+    with products.using(engine):
+        assert torch.autograd.gradcheck(f, given)
+        assert torch.autograd.gradgradcheck(f, given)
+
+
 def test_external_weights():
     group = groups.O3()
     rep = group.rep("2x0e+1o")
@@ -207,9 +247,9 @@ def test_dropout_takes_whole_copies_and_keeps_the_mean():
         copies = y[:, where].unflatten(1, (mul, a.dim))
         assert torch.equal(copies, copies[..., :1].expand_as(copies))
     assert abs(float(y.mean()) - 1) < 0.02
-    image = nn.Dropout(rep, 0.5, axis=1)(torch.ones(3, rep.dim, 4, 5))
+    image = nn.Dropout(rep, 0.5, axis=1)(torch.ones(100, rep.dim, 4, 5))
     assert torch.equal(image, image[..., :1, :1].expand_as(image))
-    assert len(image.flatten(1).unique(dim=0)) == 3
+    assert len(image.flatten(1).unique(dim=0)) > 40  # of the 64 that six copies make: each image has its own
     with pytest.raises(ValueError, match="expected a probability below 1"):
         nn.Dropout(rep, 1.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import graphs, groups, kernels, nn, testing
+from eqlib import graphs, groups, harmonics, kernels, nn, products, testing
 
 CASES = [
     (groups.Dihedral(4), "2x0e+0o+2x1+2e", 3),
@@ -21,6 +21,9 @@ CASES = [
     (groups.Finite([[[0, 0, 1], [1, 0, 0], [0, 1, 0]]], name="C3 about (1, 1, 1)"), "2x1a+2x2a", 3),
 ]
 every_case = pytest.mark.parametrize(("group", "text", "degree"), CASES, ids=[c[0].name for c in CASES])
+every_engine = pytest.mark.parametrize("engine", products.available())
+TURNING = [case for case in CASES if case[0].alignment]
+every_turning = pytest.mark.parametrize(("group", "text", "degree"), TURNING, ids=[c[0].name for c in TURNING])
 
 
 def scales(group):
@@ -62,14 +65,17 @@ def randomised(layer, dtype=torch.float64):
 
 
 @every_case
+@every_engine
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-def test_equivariant(group, text, degree, dtype, tolerance):
+def test_equivariant(group, text, degree, engine, dtype, tolerance):
     rep = group.rep(text)
     for mu in scales(group):
-        for options in ({}, {"depthwise": True}, {"radial": None}):
+        turned = [{"depthwise": True, "aligned": True}] if group.alignment and mu == 0 else []
+        for options in ({}, {"depthwise": True, "aligned": False}, {"radial": None}, *turned):
             layer = nn.PointConv(rep, rep, degree, **{"radial": profile(), "mu": mu} | options)
             f = Bodies(layer, external=layer.radial is None)
-            error = testing.equivariance_error(f, [rep, group.vector], rep, dtype=dtype)
+            with products.using(engine):
+                error = testing.equivariance_error(f, [rep, group.vector], rep, dtype=dtype)
             assert error < tolerance, (mu, options, error)
 
 
@@ -89,7 +95,8 @@ def test_translations_and_permutations(group, text, degree):
 
 
 @every_case
-def test_is_the_plain_sum_over_the_kernel(group, text, degree):
+@every_engine
+def test_is_the_plain_sum_over_the_kernel(group, text, degree, engine):
     rep = group.rep(text)
     other = group.rep([(3, rep.blocks[1][1]), (2, rep.blocks[0][1]), (1, rep.blocks[0][1])])
     x, positions, edges = cloud(rep)
@@ -101,10 +108,11 @@ def test_is_the_plain_sum_over_the_kernel(group, text, degree):
         plain = torch.einsum("eij,ej->ei", f.kernel(r, weights), x[edges[0]])
         plain = torch.zeros(9, other.dim, dtype=x.dtype).index_add(0, edges[1], plain) / 3
         size = plain.abs().max()
-        assert (f(x, positions, edges) - plain).abs().max() < 1e-12 * size
         external = nn.PointConv(rep, other, degree, None, mu=mu, neighbours=9.0).double()
         assert external.weight_numel == f.kernel.basis_size
-        assert (external(x, positions, edges, weights) - plain).abs().max() < 1e-12 * size
+        with products.using(engine):
+            assert (f(x, positions, edges) - plain).abs().max() < 1e-12 * size
+            assert (external(x, positions, edges, weights) - plain).abs().max() < 1e-12 * size
 
 
 def _form(group):
@@ -127,8 +135,8 @@ def test_depthwise_is_the_diagonal_of_the_whole(group, text, degree):
             a += m * mul * n
             if m == mul:
                 for u in range(m):
-                    block[u, u] = narrow.weight.detach()[b : b + n]
-                    b += n
+                    block[u, u] = narrow.weight.detach()[b + u : b + n * m : m]
+                b += n * m
     assert b == narrow.weight_numel < full.weight_numel == a
     full.weight.data = weights
     assert (narrow(x, positions, edges) - full(x, positions, edges)).abs().max() < 1e-12
@@ -219,7 +227,8 @@ def test_few_points_and_none(group, text, degree):
 
 
 @every_case
-def test_gradients_are_finite_where_points_coincide(group, text, degree):
+@every_engine
+def test_gradients_are_finite_where_points_coincide(group, text, degree, engine):
     rep = group.rep(text)
     for basis in (
         profile(),
@@ -234,19 +243,25 @@ def test_gradients_are_finite_where_points_coincide(group, text, degree):
             positions[1] = positions[0]
             positions[2] = 1e-21
             positions.requires_grad_()
-            y = f(x, positions, edges)
-            y.square().sum().backward()
+            with products.using(engine):
+                y = f(x, positions, edges)
+                y.square().sum().backward()
             assert y.isfinite().all() and positions.grad.isfinite().all()
             assert all(p.grad.isfinite().all() for p in f.parameters())
 
 
-def test_gradients_are_those_of_the_function():
+@every_engine
+def test_gradients_are_those_of_the_function(engine):
     for group, text, degree in CASES[3:7:2]:
         rep = group.rep(text)
         x, positions, edges = cloud(rep, 3)
         f = randomised(nn.PointConv(rep, rep, degree, kernels.Gaussians(3, 4.0), mu=1.0))
         inputs = (x.requires_grad_(), positions.requires_grad_())
-        assert torch.autograd.gradcheck(lambda x, p, f=f, edges=edges: f(x, p, edges), inputs, atol=1e-6)
+        with products.using(engine):
+            quick = engine == "torch"
+            assert torch.autograd.gradcheck(
+                lambda x, p, f=f, edges=edges: f(x, p, edges), inputs, atol=1e-6, fast_mode=quick
+            )
 
 
 @every_case
@@ -298,6 +313,287 @@ def test_compiles_and_exports(rep, depthwise):
     exported = torch.export.export(f, inputs, dynamic_shapes=({0: points}, {0: points}, {1: pairs})).module()
     for other in (inputs, cloud(rep, 5, dtype=torch.float32)):
         assert torch.allclose(exported(*other), f(*other), atol=1e-4)
+
+
+# Between two frames, and from edges that say more than positions do ---------------------------------------------------------
+
+
+def axis(group):
+    return torch.tensor(group.coordinates @ group.ambient.coordinates.T @ group.ambient.axis)
+
+
+def hard_edges(group, loops=False, seed=0):
+    """Generic vectors, both poles of the axis, a half turn of each, close to a pole; from 4 points to 3 others."""
+    v, pole = group.vector.dim, axis(group)
+    some = torch.tensor(np.random.default_rng(seed).normal(size=(5, v)))
+    vectors = torch.cat(
+        [some, -some[:1], pole[None], -2 * pole[None], pole[None] + 1e-9 * some[:1], torch.eye(v).double()]
+    )
+    if loops:
+        vectors = torch.cat([vectors, torch.zeros(2, v).double(), torch.full((1, v), 1e-200).double()])
+    e = torch.arange(len(vectors))
+    return graphs.Edges(e % 4, (e * e) % 3, vectors, 4)
+
+
+def pair(rep, degree, edges):
+    """The same layer with harmonics of each edge and between frames; features and weights for both."""
+    layers = [nn.PointConv(rep, rep, degree, None, depthwise=True, aligned=on).double() for on in (False, True)]
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(4, rep.dim, generator=rng, dtype=torch.float64)
+    return *layers, x, torch.randn(len(edges), layers[0].weight_numel, generator=rng, dtype=torch.float64)
+
+
+def derivatives(layer, edges, x, weights, orders):
+    """The value and random combinations of derivatives with respect to features, vectors and weights."""
+    places = [v.detach().clone().requires_grad_() for v in (x, edges.vectors, weights)]
+    rng = torch.Generator().manual_seed(1)
+    found = [layer(places[0], graphs.Edges(edges.source, edges.target, places[1], edges.targets), places[2])]
+    total = (found[0] * torch.randn(found[0].shape, generator=rng, dtype=torch.float64)).sum()
+    for _ in range(orders):
+        some = torch.autograd.grad(total, places, create_graph=True)
+        found += some
+        total = sum((v * torch.randn(v.shape, generator=rng, dtype=torch.float64)).sum() for v in some)
+    return [v.detach() for v in found]
+
+
+@every_turning
+@every_engine
+def test_aligned_is_the_same_function_with_three_derivatives(group, text, degree, engine):
+    """At generic edges, at the poles, and at half turns of each other."""
+    edges = hard_edges(group)
+    plain, turned, x, weights = pair(group.rep(text), degree, edges)
+    with products.using(engine):
+        found = derivatives(turned, edges, x, weights, 3)
+        expected = derivatives(plain, edges, x, weights, 3)
+    for number, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        assert theirs.abs().max() > 0.1
+        assert (ours - theirs).abs().max() < 1e-12 * theirs.abs().max(), number
+
+
+@every_turning
+@every_engine
+def test_aligned_where_points_coincide(group, text, degree, engine):
+    """r = 0 has no direction: the same values, gradients to features and weights too; that to r is finite, and 0 there."""
+    edges = hard_edges(group, loops=True)
+    plain, turned, x, weights = pair(group.rep(text), degree, edges)
+    with products.using(engine):
+        found = derivatives(turned, edges, x, weights, 2)
+        expected = derivatives(plain, edges, x, weights, 1)
+    assert all(v.isfinite().all() for v in (*found, *expected))
+    for place in (0, 1, 3):
+        assert (found[place] - expected[place]).abs().max() < 1e-12 * expected[place].abs().max()
+    assert (found[2][:-3] - expected[2][:-3]).abs().max() < 1e-12 * expected[2].abs().max()
+    assert not found[2][-3:].any()
+
+
+def test_aligned_by_count_of_products():
+    """None takes what is cheaper: frames at high degrees, harmonics where a vector is only scaled."""
+    group = groups.O3()
+    wide = group.rep([(8, f"{l}{'eo'[l % 2]}") for l in range(5)])
+
+    def chosen(rep, degree, **options):
+        parts = nn.PointConv(rep, rep, degree, None, depthwise=True, **options)._parts
+        return [part.frames is not None for part in parts]
+
+    assert chosen(wide, 4) == [True]
+    assert chosen(wide, 4, aligned=False) == chosen(wide, 4, mu=1.0) == [False]
+    vector = group.rep("1o")
+    costs = [
+        nn.PointConv(vector, vector, 0, None, depthwise=True, aligned=on)._parts[0].map.cost for on in (False, True)
+    ]
+    assert costs[0] < costs[1]
+    assert chosen(vector, 0) == [False]
+    assert chosen(vector, 0, aligned=True) == [True]
+
+
+@every_engine
+@pytest.mark.parametrize("aligned", [False, True])
+def test_forces_and_their_gradients_at_the_poles(engine, aligned):
+    """A chain along the axis, and a bent one: minus the numerical gradient to 1e-6, and right in the second order."""
+    group = groups.O3()
+    rep = group.rep("2x0e+2x1o")
+    f = randomised(nn.PointConv(rep, rep, 2, kernels.Gaussians(3, 4.0), depthwise=True, aligned=aligned))
+    x, edges = cloud(rep, 3)[0], graphs.complete_graph([3])
+    chain = torch.tensor([0.0, 1.0, 2.5]).double()[:, None] * axis(group)
+    bent = chain + torch.tensor([[0.0, 0, 0], [0, 0, 0], [0.7, 0, -0.4]]).double()
+
+    def energy(positions):
+        return f(f(x, positions, edges), positions, edges).square().sum()
+
+    with products.using(engine):
+        for positions in (chain, bent):
+            positions = positions.clone().requires_grad_()
+            (slope,) = torch.autograd.grad(energy(positions), positions)
+            steps = 1e-4 * torch.eye(9, dtype=torch.float64).view(9, 3, 3)
+            with torch.no_grad():
+                numerical = torch.stack([energy(positions + h) - energy(positions - h) for h in steps]) / 2e-4
+            assert (slope.flatten() - numerical).abs().max() < 1e-6 * slope.abs().max()
+            assert torch.autograd.gradgradcheck(energy, positions, fast_mode=True)
+
+
+@every_engine
+@pytest.mark.parametrize("options", [{}, {"depthwise": True}, {"depthwise": True, "aligned": True}], ids=str)
+def test_a_block_that_no_path_leaves_has_gradient_zero(engine, options):
+    rep, out = groups.O3().rep("2x0e+2x3o"), groups.O3().rep("2x0e")
+    f = randomised(nn.PointConv(rep, out, 1, profile(), **options))
+    x, positions, edges = cloud(rep)
+    with products.using(engine):
+        (gradient,) = torch.autograd.grad(f(x.requires_grad_(), positions, edges).sum(), x)
+    assert gradient[:, :2].abs().max() > 0.1
+    assert not gradient[:, 2:].any()
+
+
+@every_engine
+@pytest.mark.parametrize("options", [{}, {"depthwise": True}, {"depthwise": True, "aligned": True}], ids=str)
+def test_periodic_images_are_points_of_their_own(engine, options):
+    """A crystal of two atoms with shifts is the same as its atoms among copies of all of them: sources more than targets."""
+    rep = groups.O3().rep("2x0e+2x1o")
+    f = randomised(nn.PointConv(rep, rep, 2, kernels.Gaussians(3, 2.0), **options))
+    x, positions, _ = cloud(rep, 2)
+    cell = torch.tensor([[1.5, 0, 0], [0.4, 1.3, 0], [-0.2, 0.3, 1.4]]).double().requires_grad_()
+    steps = torch.cartesian_prod(*[torch.arange(-1, 2)] * 3)
+    a, b, n = torch.cartesian_prod(torch.arange(2), torch.arange(2), torch.arange(27)).T
+    other = (a != b) | steps[n].any(dim=1)  # an atom sees its own images, and not itself
+    a, b, n = a[other], b[other], n[other]
+    crystal = graphs.Edges.between(positions, torch.stack([a, b]), steps[n], cell)
+    copies = (positions[None] + (steps.double() @ cell)[:, None]).flatten(0, 1)
+    many = graphs.Edges.between(copies, torch.stack([2 * n + a, b]), to=positions)
+    with products.using(engine):
+        y, expected = f(x, crystal), f(x.repeat(27, 1), many)
+    assert y.shape == expected.shape == (2, rep.dim)
+    assert (y - expected).abs().max() < 1e-12 * expected.abs().max()
+    stress, theirs = (torch.autograd.grad(v.sum(), cell, retain_graph=True)[0] for v in (y, expected))
+    assert (stress - theirs).abs().max() < 1e-12 * theirs.abs().max()
+
+
+@every_case
+def test_edges_are_positions_differences(group, text, degree):
+    rep = group.rep(text)
+    x, positions, pairs = cloud(rep)
+    f = randomised(nn.PointConv(rep, rep, degree, profile(), mu=1.0))
+    edges = graphs.Edges.between(positions, pairs)
+    assert torch.equal(f(x, edges), f(x, positions, pairs))
+    more = graphs.Edges(edges.source, edges.target + 2, edges.vectors, 12)  # targets that nothing reaches
+    y = f(x, more)
+    assert y.shape == (12, rep.dim)
+    assert torch.allclose(y[2:11], f(x, edges), atol=1e-12)
+    assert not y[:2].any()
+    assert not y[11:].any()
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_layers_share_what_depends_on_edges_alone(aligned, monkeypatch):
+    group = groups.O3()
+    rep = group.rep("2x0e+2x1o+3x1o")
+    layers = [randomised(nn.PointConv(rep, rep, 2, profile(), depthwise=True, aligned=aligned)) for _ in range(3)]
+    x, positions, pairs = cloud(rep)
+    counts = []
+
+    def counted(run):
+        def inner(self, r):
+            counts.append(type(self))
+            return run(self, r)
+
+        return inner
+
+    for kind, name in ((harmonics.Harmonics, "forward"), (kernels.Alignment, "__call__")):
+        monkeypatch.setattr(kind, name, counted(getattr(kind, name)))
+
+    def run(edges):
+        counts.clear()
+        y = x
+        for layer in layers:
+            y = layer(y, edges)
+        return y, len(counts)
+
+    positions.requires_grad_()
+    edges = graphs.Edges.between(positions, pairs)
+    apart, number = run(edges)
+    together, fewer = run(edges.sharing())
+    assert (number, fewer) == (6, 1)  # a layer has two parts, one for each number of channels
+    assert torch.equal(apart, together)
+    grads = [torch.autograd.grad(y.sum(), positions, retain_graph=True)[0] for y in (apart, together)]
+    assert (grads[0] - grads[1]).abs().max() < 1e-12 * grads[0].abs().max()
+
+
+def test_layers_that_differ_share_nothing_false():
+    """Reps, degrees, scales, dtypes and parities on the same edges, in one memo."""
+    layers = [
+        randomised(nn.PointConv(rep, rep, degree, profile(), mu=mu, depthwise=depthwise, aligned=aligned), dtype)
+        for rep in map(groups.O3().rep, ("2x0e+2x1o+2x2e", "2x2e+2x3o"))
+        for dtype in (torch.float64, torch.float32)
+        for degree in (1, 2)
+        for mu, depthwise, aligned in ((0.0, False, None), (1.0, False, None), (0.0, True, False), (0.0, True, True))
+    ]
+    _, positions, pairs = cloud(layers[0].rep_in)
+    edges = graphs.Edges.between(positions, pairs)
+    shared = edges.sharing()
+    for layer in layers:
+        x = torch.randn(9, layer.rep_in.dim, generator=torch.Generator().manual_seed(0)).to(layer.weight.dtype)
+        assert torch.equal(layer(x, shared), layer(x, edges))
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
+def test_compiles_and_exports_between_frames():
+    """Once, for both engines and any number of edges, with gradients; loops included, for no branch may ask for them."""
+    torch._dynamo.reset()
+    group = groups.O3()
+    rep = group.rep("2x0e+2x1o")
+    f = nn.PointConv(rep, rep, 2, kernels.Gaussians(4, 3.0), depthwise=True, aligned=True)
+
+    class Conv(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.f = f
+
+        def forward(self, x, source, target, vectors):
+            edges = graphs.Edges(source, target, vectors, x.shape[0]).sharing()
+            return self.f(self.f(x, edges), edges)
+
+    def cases(n, seed):
+        x, positions, pairs = cloud(rep, n, seed, torch.float32)
+        return x, pairs[0], pairs[1], (positions[pairs[0]] - positions[pairs[1]]).requires_grad_()
+
+    compiled = torch.compile(Conv(), fullgraph=True, backend="aot_eager")
+    some, more = cases(6, 0), cases(9, 1)
+    points, pairs = torch.export.Dim("points", min=2, max=1000), torch.export.Dim("pairs", min=2, max=10**6)
+    with torch.no_grad():
+        exported = torch.export.export(
+            Conv(), some, dynamic_shapes=({0: points}, {0: pairs}, {0: pairs}, {0: pairs})
+        ).module()
+    for v in some:
+        torch._dynamo.mark_dynamic(v, 0)
+    for number, inputs in enumerate((some, more)):
+        expected = Conv()(*inputs)
+        (slope,) = torch.autograd.grad(expected.sum(), inputs[-1])
+        for engine in products.available():
+            # What was compiled for one engine and number of edges serves all.
+            with products.using(engine), torch._dynamo.config.patch(error_on_recompile=bool(number)):
+                y = compiled(*inputs)
+                (found,) = torch.autograd.grad(y.sum(), inputs[-1])
+                assert torch.allclose(y, expected, atol=1e-4)
+                assert torch.allclose(found, slope, atol=1e-3)
+                assert torch.allclose(exported(*inputs), expected, atol=1e-4)
+
+
+@every_engine
+@pytest.mark.parametrize(
+    "options", [{}, {"depthwise": True, "aligned": False}, {"depthwise": True, "aligned": True}], ids=str
+)
+def test_under_autocast(engine, options):
+    """Products of matrices are then in bfloat16, the map on edges in the dtype of the features."""
+    rep = groups.O3().rep("2x0e+2x1o")
+    f = nn.PointConv(rep, rep, 2, profile(), **options)
+    x, positions, edges = cloud(rep, dtype=torch.float32)
+    x.requires_grad_()
+    expected = f(x, positions, edges)
+    with products.using(engine):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = f(x, positions, edges)
+        (gradient,) = torch.autograd.grad(y.float().square().sum(), x)
+    assert (y - expected).abs().max() < 0.05 * expected.abs().max()
+    (theirs,) = torch.autograd.grad(expected.square().sum(), x)
+    assert (gradient - theirs).abs().max() < 0.05 * theirs.abs().max()
 
 
 def test_agrees_with_e3nn():
