@@ -34,6 +34,7 @@ ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(P
 .DELETE_ON_ERROR:
 
 course: .venv/course.stamp
+	@$(PY) -m jupyter trust notebooks/*.ipynb > /dev/null # so that pictures of space turn before a page is run
 	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir="$(CURDIR)" \
 		$(JUPYTER_FLAGS) $(FIRST_NOTEBOOK)
 

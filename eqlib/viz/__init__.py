@@ -8,12 +8,20 @@ from eqlib.viz.maps import plot_group_map
 from eqlib.viz.networks import plot_convolutional, plot_dense, plot_graphs
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
+from eqlib.viz.scenes import Arrows, Labels, Points, Sticks, Surface, radial_surface
 from eqlib.viz.sphere import plot_on_sphere
 from eqlib.viz.tables import letters, plot_table
+from eqlib.viz.turning import turntable
+from eqlib.viz.views import plot_scene
 from eqlib.viz.widgets import folded, show, slider
 
 __all__ = [
     "PALETTE",
+    "Arrows",
+    "Labels",
+    "Points",
+    "Sticks",
+    "Surface",
     "colours",
     "dial",
     "folded",
@@ -37,11 +45,14 @@ __all__ = [
     "plot_projection",
     "plot_roc",
     "plot_roots",
+    "plot_scene",
     "plot_spread",
     "plot_table",
     "plot_weights",
     "png",
+    "radial_surface",
     "show",
     "slider",
     "tile",
+    "turntable",
 ]
