@@ -1,10 +1,10 @@
 """The inertia tensor of rigid bodies about each of their points; writes benchmarks/results/inertia.json.
 
-    python benchmarks/inertia.py                          # every run that the log lacks: about two minutes on one core
+    python benchmarks/inertia.py                          # every run that the log lacks: about five minutes on one core
     python benchmarks/inertia.py --models field --seeds 0 # these alone
     python benchmarks/inertia.py --again --models pairs   # beside the logged numbers
 
-Data, models and measure are those of `eqlib.tasks.inertia`; the lines `-long` have four times the epochs.
+Data, models and measure are those of `eqlib.tasks.inertia`; the lines `-long` have sixteen times the epochs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eqlib.tasks import inertia, task
 
 RESULTS = Path(__file__).parent / "results" / "inertia.json"
 SEEDS = (0, 1, 2)
-LONG = {"pairs-wide-long": 80, "field-long": 80}  # epochs
+LONG = {"pairs-wide-long": 320, "field-long": 320}  # epochs: for the first about a minute on one core
 NAMES = (*inertia.MODELS, *LONG)
 
 
