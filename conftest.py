@@ -16,7 +16,7 @@ import psutil
 import pytest
 import refresh
 import warm
-from committed import SANITISE, ignored, look_alike, pictures, small
+from committed import SANITISE, ignored, look_alike, pictures, small, turn_alike, turntables
 
 # Parts of the names of tests that take many seconds.
 LONG = (
@@ -63,6 +63,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((rank for rank, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
 
 
+@pytest.fixture(autouse=True)
+def seeds() -> None:
+    """Each test draws the same numbers every time, alone or among others: what fails, fails again."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def warm_kernels() -> Iterator[None]:
     """The kernels that a test starts have torch imported already (tools/warm.py)."""
@@ -90,6 +98,9 @@ def check_cell(item: pytest.Item) -> None:
         for place, (old, now) in enumerate(zip(committed, new, strict=True)):
             if not look_alike(old, small(now)):
                 item.raise_cell_error(f"picture {place + 1} looks different: run `make refresh` and look at the diff")
+        before, after = turntables(item.cell.outputs), turntables(item.test_outputs)
+        if len(before) != len(after) or not all(map(turn_alike, before, after)):
+            item.raise_cell_error("a picture that turns is another: run `make refresh` and turn it")
     cost = budget(item.parent.kernel.km.provisioner.pid)
     if cost.megabytes > refresh.MEGABYTES:
         item.raise_cell_error(f"the kernel takes {cost.megabytes:.0f} MB, more than {refresh.MEGABYTES}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import groups, harmonics, kernels, models, nn
+from eqlib import graphs, groups, harmonics, kernels, models, nn, products
 
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
@@ -16,6 +16,7 @@ PIXELS = torch.zeros(1, 1, 5, 5)
 POINTS = nn.PointConv(REP, REP, 1, kernels.Gaussians(2, 1.0))
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 PAIR = torch.tensor([[0, 1], [1, 0]])
+ENDS = torch.tensor([0, 1])
 SPACE_LIKE = torch.tensor([[1.0, 2.0, 0, 0]], dtype=torch.float64) @ torch.tensor(LORENTZ.coordinates.T)
 
 TABLE = {
@@ -484,6 +485,48 @@ TABLE = {
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), torch.zeros(3, 2, dtype=torch.int64)),
         "edges: got torch.int64 (3, 2), expected torch.int64 (2, E)",
     ),
+    "edges in the plane": (
+        lambda: POINTS(torch.zeros(2, 5), graphs.Edges(ENDS, ENDS, torch.zeros(2, 2), 2)),
+        "edges.vectors: got (2, 2), expected last axis 3, components of O3.vector",
+    ),
+    "an edge from beyond the sources": (
+        lambda: POINTS(torch.zeros(2, 5), graphs.Edges(ENDS + 1, ENDS, torch.zeros(2, 3), 2)),
+        "edges.source: got 1 ... 2, expected 0 ... 1",
+    ),
+    "an edge from no source at all": (
+        lambda: POINTS(torch.zeros(0, 5), graphs.Edges(ENDS, ENDS, torch.zeros(2, 3), 2)),
+        "edges.source: got 0 ... 1, expected none: there are no points",
+    ),
+    "an edge beyond the targets": (
+        lambda: POINTS(torch.zeros(2, 5), graphs.Edges(ENDS, ENDS, torch.zeros(2, 3), 1)),
+        "target: got 0 ... 1, expected 0 ... 0",
+    ),
+    "edges of NaN": (
+        lambda: POINTS(torch.zeros(2, 5), graphs.Edges(ENDS, ENDS, torch.full((2, 3), torch.nan), 2)),
+        "vectors: got (2, 3) with NaN or infinite numbers, expected finite ones",
+    ),
+    "weights of other edges": (
+        lambda: nn.PointConv(REP, REP, 1, None)(
+            torch.zeros(2, 5), graphs.Edges(ENDS, ENDS, torch.zeros(2, 3), 2), torch.zeros(3, 9)
+        ),
+        "weights: got (3, 9), expected (2, 9), a row for each edge",
+    ),
+    "frames where channels are mixed": (
+        lambda: nn.PointConv(REP, REP, 1, None, aligned=True),
+        "aligned: got True for O3 with depthwise=False and mu=0.0, expected depthwise=True, mu=0 and a group that has an ",
+    ),
+    "frames with rounded harmonics": (
+        lambda: nn.PointConv(REP, REP, 1, None, mu=1.0, depthwise=True, aligned=True),
+        "aligned: got True for O3 with depthwise=True and mu=1.0",
+    ),
+    "frames of a group without an alignment": (
+        lambda: nn.PointConv(LORENTZ.rep("(0,0)"), LORENTZ.rep("(1,1)"), 1, None, depthwise=True, aligned=True),
+        "aligned: got True for Lorentz with depthwise=True and mu=0.0",
+    ),
+    "an engine that is none": (
+        lambda: products.using("numpy").__enter__(),
+        "engine: got 'numpy', expected one of ('torch', 'fast')",
+    ),
     "weights for a layer that has some": (
         lambda: POINTS(torch.zeros(2, 5), torch.zeros(2, 3), PAIR, torch.zeros(2, POINTS.weight_numel)),
         "weights: got some in forward, expected them exactly where the layer has radial=None",
@@ -570,3 +613,56 @@ def test_refused_with_the_reason(case):
 def test_a_string_is_no_rep(make):
     with pytest.raises(ValueError, match=r"rep\w*: got '0e', expected a Rep: G.rep\('0e'\)"):
         make("0e")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"depthwise": True, "aligned": False}, {"depthwise": True, "aligned": True}], ids=str
+)
+@pytest.mark.parametrize("engine", products.available())
+def test_hard_input_of_points_is_no_error(engine, options):
+    """Atoms in one place, no edges, an atom that sees none, one atom, no atom: finite, with finite gradients of two orders."""
+    f = nn.PointConv(REP, REP, 2, kernels.Bessel(3, 2.0), **options)
+    none = torch.zeros(2, 0, dtype=torch.int64)
+    apart = torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 50, 0]])
+    cases = {
+        "in one place": (torch.ones(3, 3), graphs.complete_graph([3], loops=True)),
+        "no edges": (torch.ones(3, 3), none),
+        "one alone": (apart, graphs.radius_graph(apart, 2.0)),
+        "one atom": (torch.ones(1, 3), none),
+        "one atom that sees itself": (torch.ones(1, 3), torch.zeros(2, 1, dtype=torch.int64)),
+        "no atom": (torch.zeros(0, 3), none),
+    }
+    for name, (positions, pairs) in cases.items():
+        x, positions = torch.ones(len(positions), 5).requires_grad_(), positions.requires_grad_()
+        with products.using(engine):
+            for way in ("positions", "edges", "shared edges"):
+                edges = graphs.Edges.between(positions, pairs)
+                edges = edges.sharing() if way == "shared edges" else edges
+                y = f(x, positions, pairs) if way == "positions" else f(x, edges)
+                assert y.shape == x.shape, name
+                first = torch.autograd.grad(y.square().sum(), (x, positions), create_graph=True)
+                second = torch.autograd.grad(sum(v.square().sum() for v in first), (x, positions))
+                assert all(v.isfinite().all() for v in (y, *first, *second)), name
+                if name == "one alone":
+                    assert not y[2].any()
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch.compile's own imports
+def test_a_compiled_layer_writes_nowhere_else():
+    """Compiled, nobody looks at indices before the engine does."""
+    torch._dynamo.reset()
+    f = nn.PointConv(REP, REP, 1, kernels.Gaussians(2, 1.0), depthwise=True)
+    compiled = torch.compile(f, fullgraph=True, backend="aot_eager")
+    x, positions = torch.ones(2, 5), torch.tensor([[0.0, 0, 0], [0, 1, 0]])
+
+    assert compiled(x, positions, PAIR).isfinite().all()
+    for engine in products.available():
+        with (
+            products.using(engine),
+            pytest.raises((ValueError, IndexError, RuntimeError), match=r"index|source|target"),
+        ):
+            compiled(x, positions, PAIR + 1)
+    broken = torch.tensor([[0.0, 0, 0], [0, torch.nan, 0]])
+    for engine in products.available():
+        with products.using(engine):
+            assert compiled(x, broken, PAIR).isnan().any()  # a NaN is not hidden

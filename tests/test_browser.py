@@ -25,9 +25,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import committed
 import nbformat
 import pytest
+import refresh
 from nbformat.v4 import new_code_cell
+
+from eqlib.viz.turning import FALLBACK
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = Path(os.environ.get("EQLIB_BROWSER_NOTEBOOK", ROOT / "notebooks" / "05_harmonic_networks.ipynb"))
@@ -36,6 +40,9 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 TOKEN = "course"
 UNOBSERVED = "import ipywidgets\nipywidgets.FloatSlider.observe = lambda *a, **k: None"
 PRESSES = 15
+TURNING = """from eqlib import viz
+scene = [viz.Points([(0, 0, 1)]), viz.Sticks([(0, 0, 0)], [(0.5, 0, 1)])]
+viz.turntable(scene, alt="a single point and a stick")"""
 # A page is slow on a busy machine: these are only there so that a failure ends.
 START, RUN = 90.0, 180.0
 
@@ -260,7 +267,7 @@ def test_a_key_press_changes_the_picture(page: Any, folder: Path) -> None:
     assert page.get_by_role("slider", name=label, exact=True).count() == 2, "the sliders' handles have no name"
     still, nameless = pictures_without_a_name(page)
     cells = nbformat.read(folder / NOTEBOOK.name, as_version=4).cells
-    wanted = sum("viz.show(" in cell.source for cell in cells if cell.cell_type == "code")
+    wanted = sum(bool(re.search(r"viz\.(show|turntable)\(", cell.source)) for cell in cells if cell.cell_type == "code")
     assert wanted > 0
     assert (still, nameless) == (wanted, 0), f"{still} of {wanted} pictures found, {nameless} without alt text"
     print(f"\nslider to picture: median {statistics.median(times):.0f} ms, {min(times):.0f} to {max(times):.0f} ms")
@@ -272,6 +279,64 @@ def test_without_observe_it_fails(page: Any) -> None:
     handle.focus()
     with pytest.raises(AssertionError, match="the picture did not change"):
         press(page, handle, image)
+
+
+def picture_of(canvas: Any) -> str:
+    return str(canvas.evaluate("canvas => canvas.toDataURL()"))
+
+
+def test_a_picture_turns_by_hand(browser: Any, lab: str, folder: Path) -> None:
+    """Before the page is run the still picture stands there, and a line; then a canvas that keys and the mouse turn."""
+    path = folder / "turning.ipynb"
+    notebook = nbformat.v4.new_notebook(cells=[new_code_cell(TURNING), new_code_cell("print('below')")])
+    refresh.execute(notebook, folder)
+    for cell in notebook.cells:
+        cell.outputs = [committed.clean_output(output, False) for output in cell.outputs]
+    refresh.normalise(notebook)
+    nbformat.write(notebook, path)
+    page = browser.new_page()
+    page.goto(f"{lab}/lab/tree/{path.name}?token={TOKEN}&reset", timeout=1000 * START)
+    page.get_by_text(FALLBACK).wait_for(timeout=1000 * START)
+    screenshot(page, "turning_untrusted")
+    assert page.locator(".eqlib-turntable canvas").count() == 0
+    assert page.locator(".jp-OutputArea-output img").count() == 1
+    page.close()
+    page = open_and_run(browser, lab, path)
+    canvas = page.locator(".eqlib-turntable canvas")
+    canvas.scroll_into_view_if_needed()
+    assert page.get_by_text(FALLBACK).count() == 0
+    assert (
+        page.get_by_role(
+            "application", name="a single point and a stick. Arrow keys turn it, Home turns it back."
+        ).count()
+        == 1
+    )
+    canvas.focus()
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    before = picture_of(canvas)
+    seen = {before}
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        canvas.press(key)
+        page.wait_for_timeout(100)
+        seen.add(picture_of(canvas))
+    assert len(seen) == 4, "each of three keys turns it to another view, and the fourth back"
+    assert picture_of(canvas) == before
+    assert canvas.evaluate("canvas => document.activeElement === canvas"), "a key took the focus away"
+    canvas.press("b")  # JupyterLab's key for a new cell
+    page.wait_for_timeout(300)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells, "a key went to JupyterLab"
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 130, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    screenshot(page, "turning_dragged")
+    assert picture_of(canvas) != before and page.get_by_text("Turned to -36°, tilted by 40°").count() == 1
+    canvas.press("Home")
+    page.wait_for_timeout(100)
+    assert picture_of(canvas) == before
+    page.close()
 
 
 def test_no_question_about_news_covers_the_page(browser: Any, lab: str) -> None:

@@ -31,7 +31,7 @@ def test_a_checkout_finds_its_own_files_from_another_folder(path, tmp_path, monk
 @pytest.mark.parametrize("name", ["jet.json", "jets-lorentz.pt", "../results/jets.json", ""])
 def test_another_name_is_refused_with_those_that_there_are(name):
     with pytest.raises(
-        FileNotFoundError, match=r"name: got '.*', expected one of clebsch_gordan.json, .*, turns.json in"
+        FileNotFoundError, match=r"name: got '.*', expected one of clebsch_gordan.json, .*, volumes.json in"
     ):
         files.results(name)
 

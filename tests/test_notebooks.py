@@ -26,6 +26,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from eqlib import viz
+from eqlib.viz.turning import turntable_html
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -68,11 +71,32 @@ from eqlib import harmonics
 right = harmonics.harmonics
 harmonics.harmonics = lambda group, x, *rest, **options: right(group, x.flip(-1), *rest, **options)
 """,
+    # One wrong sign in the Clebsch-Gordan tensor that makes degree 2 of degree 1.
+    "06_irreps_of_rotations.ipynb": """
+import copy
+import numpy as np
+from eqlib.groups import SO3
+right = SO3.clebsch_gordan
+def wrong(self, *labels):
+    found = copy.copy(right(self, *labels))
+    if tuple(map(str, labels)) == ("1", "1", "2"):
+        values = np.array(found.values)
+        values[0] *= -1
+        found = type(found)(found.shape, found.indices, values, found.residual)
+    return found
+SO3.clebsch_gordan = wrong
+""",
     # Clebsch-Gordan tensors of the wrong sign, where a filter has degree 2.
     "07_moment_of_inertia.ipynb": """
 from eqlib.kernels import steerable
 right = steerable.angular_basis
 steerable.angular_basis = lambda a, b, degree: -right(a, b, degree) if degree == 2 else right(a, b, degree)
+""",
+    # Spherical harmonics of the kernels of voxels with their components in another order.
+    "08_volumes.ipynb": """
+from eqlib.kernels import grid_basis
+right = grid_basis._harmonics
+grid_basis._harmonics = lambda group, size, degree: right(group, size, degree)[:, ::-1]
 """,
     # Four-vectors with the metric of Euclid.
     "13_jet_tagging.ipynb": """
@@ -179,6 +203,13 @@ def drawn(alt: str | None = "a black square", data: dict[str, str] | None = None
 
 def caption(text: str = "a black square") -> NotebookNode:
     return new_output("display_data", data={"text/plain": text, "text/markdown": f"*{text}*"})
+
+
+def turning(more: int = 0) -> NotebookNode:
+    """A picture that turns, with so many more bytes."""
+    page = turntable_html([viz.Points([(0, 0, 1)])], "a single point")
+    page = page.replace('"unit"', f'"more":"{"x" * more}","unit"')
+    return new_output("display_data", data={"text/html": page, "text/plain": "[a picture that turns: 1 Points]"})
 
 
 def folded(text: str) -> NotebookNode:
@@ -355,6 +386,8 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "large picture": (outputs(11, drawn(data={"image/png": png(200, noise=True)}), caption()), "a picture of"),
     "no alt text": (outputs(11, drawn(alt=None)), "without alt text"),
     "no caption": (outputs(11, drawn(), caption("a white square")), "without its caption"),
+    "a turning picture alone": (lambda page: code_cell(page, 10).outputs.append(turning()), "without one that stands still"),
+    "a large turning picture": (outputs(11, drawn(), caption(), turning(60_000)), "a picture that turns of 66 kB"),
     "HTML": (outputs(11, drawn(data={"image/png": png(), "text/html": "<img>"}), caption()), "holds HTML"),
     "jpeg": (outputs(11, drawn(data={"image/jpeg": "AAAA"}), caption()), "no PNG"),
     "widget view": (outputs(3, printed("3\n"), new_output("display_data", data=widget)), "holds a widget"),
@@ -393,6 +426,14 @@ def test_each_rule_refuses(rule: str) -> None:
     found = form.problems(page, NAME)
     assert any(message in problem for problem in found), found
     assert len(found) == 1, found
+
+
+def test_a_picture_that_turns_is_allowed_and_is_no_checked_output() -> None:
+    page = good_page()
+    before = form.checked_outputs([cell for cell in page.cells if cell.cell_type == "code"])
+    code_cell(page, 11).outputs.append(turning())
+    assert form.problems(page, NAME) == []
+    assert form.checked_outputs([cell for cell in page.cells if cell.cell_type == "code"]) == before
 
 
 def test_solutions_and_code_are_not_prose() -> None:

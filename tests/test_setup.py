@@ -171,7 +171,14 @@ def test_without_an_index_it_says_so_and_goes_on_unless_told_otherwise(tmp_path,
 
 
 def test_bounds_are_bounds_and_extras_are_there():
-    assert set(PROJECT["optional-dependencies"]) == {"course", "test", "docs", "bench", "generate"}
+    assert set(PROJECT["optional-dependencies"]) == {
+        "fast",
+        "course",
+        "test",
+        "docs",
+        "bench",
+        "generate",
+    }
     assert {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} >= {
         "numpy",
         "scipy",
@@ -213,6 +220,7 @@ def test_postbuild_stops_at_the_first_error_and_installs_only_the_course():
     for name, folder in (("jupyter_server_config.py", "etc/jupyter"), ("overrides.json", "share/jupyter/lab/settings")):
         assert f'install -D -m 644 binder/{name} "$PREFIX/{folder}/{name}"' in lines
         assert f"cp binder/{name} .venv/{folder}/" in read("Makefile")
+    assert lines[-1] == "jupyter trust notebooks/*.ipynb" and f"-m {lines[-1]}" in read("Makefile")
     assert read("binder/postBuild").startswith("#!/bin/bash\n")
 
 

@@ -41,6 +41,8 @@ CHEAP = {
     "inertia": ["--bodies", "5", "--epochs", "1"],
     "shifted_digits": ["--images", "20", "--steps", "1"],
     "spins": ["--graphs", "20", "--steps", "1"],
+    "tetris": ["--turns", "3", "--steps", "1"],
+    "volumes": ["--number", "20", "--steps", "1", "--test", "14"],
 }
 
 
@@ -119,6 +121,8 @@ def test_help_knows_tasks_models_times_and_how_to_go_on(capsys: pytest.CaptureFi
         (["digits", "--model", "mlp"], "invalid choice: 'mlp'"),
         (["digits", "--graphs", "5"], "digits: error: no such option: --graphs 5 (python -m eqlib.train digits --help"),
         (["spins", "--graphs", "0"], "--graphs: got 0"),
+        (["tetris", "--turns", "0"], "--turns: got 0"),
+        (["volumes", "--number", "-1"], "--number: got -1"),
         (["digits", "--device", "cuda", *SMALL[1:]], "--device: got 'cuda'"),
     ],
 )
@@ -206,11 +210,11 @@ def test_a_run_that_was_stopped_goes_on(
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     """A process of its own: one line, no traceback, and a bar that does not go to a terminal stays short."""
     command = [sys.executable, "-m", "eqlib.train", "digits", "--model", "cnn", "--steps", "200000"]
-    with subprocess.Popen(
-        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    # A cache of its own: what another test left there would have it stopped while it still imports torch.
+    env = os.environ | {"EQLIB_CACHE": str(tmp_path)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
-        while not list(Path(os.environ["EQLIB_CACHE"]).rglob("*.pt")) and time.monotonic() < deadline:
+        while not list(tmp_path.rglob("*.pt")) and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(1)
         process.send_signal(signal.SIGINT)

@@ -1,7 +1,7 @@
 """What of a notebook's outputs is committed, and when two outputs are the same: used by `refresh.py` and by the tests.
 
 Texts are compared exactly but for what `sanitise.cfg` drops, pictures by eye: `look_alike`. PNGs are base64 texts, as they
-stand in the file.
+stand in the file. Of HTML only what `viz.turntable` makes is committed, and compared by the scene that it holds: `turn_alike`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import io
+import json
 import re
 import socket
 import sys
@@ -23,6 +24,9 @@ from PIL import Image, ImageFilter
 PICTURE_BYTES = 60_000
 SANITISE = Path(__file__).resolve().parent / "sanitise.cfg"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+TURNTABLE = re.compile(
+    r'<div class="eqlib-turntable">(.*?)document\.currentScript,(\{.*\})\);</script></div>', re.DOTALL
+)
 IGNORE_TAG, IGNORE_COMMENT = "nbval-ignore-output", "# NBVAL_IGNORE_OUTPUT"
 PATH = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|var|opt|usr|mnt|private|srv)/[\w.-]+|\b[A-Za-z]:\\\w[\w.\\-]*")
 METADATA = {
@@ -74,6 +78,26 @@ def look_alike(old: str, new: str) -> bool:
     blurred = [np.asarray(image.filter(ImageFilter.BoxBlur(1)), dtype=np.int16) for image in (a, b)]
     difference = np.abs(blurred[0] - blurred[1]).max(axis=-1)
     return bool((difference > 40).mean() < 5e-4 and difference.mean() < 3.0)
+
+
+def turntables(outputs: list[NotebookNode]) -> list[str]:
+    """The HTML of the pictures that turn."""
+    pages = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
+    return [page for page in pages if TURNTABLE.fullmatch(page)]
+
+
+def turn_alike(old: str, new: str) -> bool:
+    """Whether two pictures that turn show the same: one script, one scene, but for a few steps of the grid of its points."""
+    one, other = TURNTABLE.fullmatch(old), TURNTABLE.fullmatch(new)
+    if not one or not other or one[1] != other[1]:
+        return False
+    a, b = json.loads(one[2]), json.loads(other[2])
+    for name, kind in (("vertices", "<i2"), ("shades", np.uint8)):
+        left, right = (np.frombuffer(base64.b64decode(scene.pop(name)), kind).astype(np.int64) for scene in (a, b))
+        if left.shape != right.shape or np.abs(left - right).max(initial=0) > 8:
+            return False
+    numbers = [[scene.pop("unit"), scene.pop("reach"), *scene.pop("view")] for scene in (a, b)]
+    return bool(np.allclose(numbers[0], numbers[1], rtol=1e-3, atol=1e-2)) and a == b
 
 
 def ignored(cell: NotebookNode) -> bool:
@@ -202,4 +226,7 @@ def compare(cell: NotebookNode, old: list[NotebookNode], number: int) -> list[st
     for place, (one, other) in enumerate(zip(before, after, strict=False)):
         if not look_alike(one, small(other)):
             found.append(f"cell {number}: picture {place + 1} looks different")
+    turned, turns = turntables(old), turntables(cell.outputs)
+    if len(turned) != len(turns) or not all(map(turn_alike, turned, turns)):
+        found.append(f"cell {number}: a picture that turns is another")
     return found

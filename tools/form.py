@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from committed import PATH, PICTURE_BYTES, WIDGET, ignored
+from committed import PATH, PICTURE_BYTES, TURNTABLE, WIDGET, ignored
 from nbformat import NotebookNode
 
 CELLS, CODE_LINES, MEDIAN_LINES = (25, 45), 25, 8
@@ -89,7 +89,8 @@ def checked_outputs(cells: list[NotebookNode]) -> int:
             count += output.output_type == "stream" and bool(output.text.strip())
             plain = output.get("data", {}).get("text/plain", "")
             markdown = output.get("data", {}).get("text/markdown", "")
-            count += bool(plain) and "image/png" not in output.data and f"*{plain}*" != markdown.split("\n")[0]
+            drawn = "image/png" in output.get("data", {}) or "text/html" in output.get("data", {})
+            count += bool(plain) and not drawn and f"*{plain}*" != markdown.split("\n")[0]
     return count
 
 
@@ -270,6 +271,9 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
     for output in cell.outputs:
         if (alt := output.get("metadata", {}).get("image/png", {}).get("alt")) and f"*{alt}*" not in captions:
             yield "has a picture without its caption, the alt text in italics"
+    kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+    if "text/html" in kinds and "image/png" not in kinds:
+        yield "has a picture that turns without one that stands still"
 
 
 def display_problems(output: NotebookNode) -> Iterator[str]:
@@ -279,7 +283,10 @@ def display_problems(output: NotebookNode) -> Iterator[str]:
     if path := PATH.search(str(output.data.get("text/plain", ""))):
         yield f"shows an absolute path ({path[0]})"
     if "text/html" in output.data:
-        yield "holds HTML, which JupyterLab cuts down in a page that was not run"
+        if not TURNTABLE.fullmatch(output.data["text/html"]):
+            yield "holds HTML, which JupyterLab cuts down in a page that was not run"
+        elif (size := len(output.data["text/html"])) > PICTURE_BYTES:
+            yield f"has a picture that turns of {size // 1000} kB, more than {PICTURE_BYTES // 1000}"
     if others := [kind for kind in output.data if kind.startswith("image/") and kind != "image/png"]:
         yield f"has a picture that is no PNG ({others[0]})"
     if "image/png" in output.data:

@@ -41,6 +41,7 @@ from committed import (
     refusals,
     same_texts,
     texts,
+    turn_alike,
 )
 from nbformat import NotebookNode
 
@@ -184,6 +185,9 @@ def refresh(path: Path, check: bool = False, run_it: bool = True) -> Run:
             # An error that is 3e-16 here and was 2e-16 there is no change; a picture is looked at below.
             if pictures([one, other]) == [] and texts([one]) != texts([other]) and same_texts([one], [other]):
                 other.update({key: one[key] for key in ("text", "data") if key in one})
+            pages = [output.get("data", {}).get("text/html", "") for output in (one, other)]
+            if turn_alike(*pages):
+                other.data["text/html"] = pages[0]
         before = [output for output in old[number] if "image/png" in output.get("data", {})]
         after = [output for output in cell.outputs if "image/png" in output.get("data", {})]
         for one, other in zip(before, after, strict=False):
