@@ -33,16 +33,16 @@ ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(P
 .PHONY: course test docs refresh student lint environment links resolve binder which-python clean FORCE
 .DELETE_ON_ERROR:
 
-course: .venv/course.stamp
+course: .venv/course.stamp .venv/loops.stamp
 	@$(PY) -m jupyter trust notebooks/*.ipynb > /dev/null # so that pictures of space turn before a page is run
 	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir="$(CURDIR)" \
 		$(JUPYTER_FLAGS) $(FIRST_NOTEBOOK)
 
 # Each notebook has a budget of one core, so the threads are few and the workers share the notebooks out.
-test: .venv/test.stamp .venv/resolved.stamp
+test: .venv/test.stamp .venv/loops.stamp .venv/resolved.stamp
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --nbval --nbval-current-env $(PYTEST_FLAGS) tests notebooks
 
-refresh: .venv/test.stamp
+refresh: .venv/test.stamp .venv/loops.stamp
 	$(PY) tools/refresh.py notebooks/*.ipynb
 
 student: .venv/test.stamp
@@ -103,6 +103,11 @@ clean:
 	@mkdir -p .venv/etc/jupyter .venv/share/jupyter/lab/settings
 	@cp binder/jupyter_server_config.py .venv/etc/jupyter/
 	@cp binder/overrides.json .venv/share/jupyter/lab/settings/
+	@touch $@
+
+.venv/loops.stamp: .venv/course.stamp tools/compile_loops.py eqlib/products/in_numba.py
+	@echo "Compiling the loops of the fast engine"
+	@$(PY) tools/compile_loops.py
 	@touch $@
 
 .venv/test.stamp: .venv/course.stamp

@@ -221,7 +221,22 @@ def test_postbuild_stops_at_the_first_error_and_installs_only_the_course():
         assert f'install -D -m 644 binder/{name} "$PREFIX/{folder}/{name}"' in lines
         assert f"cp binder/{name} .venv/{folder}/" in read("Makefile")
     assert lines[-1] == "jupyter trust notebooks/*.ipynb" and f"-m {lines[-1]}" in read("Makefile")
+    assert "python tools/compile_loops.py" in lines and "$(PY) tools/compile_loops.py" in read("Makefile")
     assert read("binder/postBuild").startswith("#!/bin/bash\n")
+
+
+def test_every_loop_of_the_fast_engine_is_compiled_at_installation():
+    code = """
+import compile_loops, torch
+from eqlib.products import in_numba
+loops = {name: loop for name, loop in vars(in_numba).items() if hasattr(loop, "signatures") and name != "weigh"}
+assert len(loops) > 10
+for dtype, name in ((torch.float32, "float32"), (torch.float64, "float64")):
+    compile_loops.use(dtype)
+    print([loop for loop in loops if not any(name in str(kinds) for kinds in loops[loop].signatures)])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "[]"]
 
 
 def test_jupyterlab_is_handed_a_page_with_this_python_and_alt_texts():
