@@ -2,7 +2,7 @@
 
 from eqlib.kernels.alignment import Alignment
 from eqlib.kernels.grid_basis import radial_profiles, sampled_basis
-from eqlib.kernels.radial import Bessel, Gaussians, Logarithmic, RadialMLP, envelope
+from eqlib.kernels.radial import Bessel, Gaussians, Logarithmic, Masses, RadialMLP, envelope
 from eqlib.kernels.steerable import SteerableKernel, angular_basis, elements, level
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Bessel",
     "Gaussians",
     "Logarithmic",
+    "Masses",
     "RadialMLP",
     "SteerableKernel",
     "angular_basis",

@@ -178,6 +178,43 @@ class Logarithmic(Constants):
         return torch.softmax(-0.5 * ((t - self.centres) / self.width) ** 2, dim=-1) * factor
 
 
+class Masses(Constants):
+    """Gaussians of log m with m = |q|^(1/2), as wide as they are apart, from one mass to another; there is no cut-off.
+
+    A single number such as log m, squashed to order one, hides a narrow peak from a small network; these resolve it. Scaled
+    to a mean square of 1 on average between the ends. m is (|q| + (least / 100)^2)^(1/2), which has a gradient at 0.
+
+    Args:
+        number: how many functions, at least 2.
+        least, most: where the first and the last one stand, q^(1/2)'s unit (GeV for momenta).
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> basis = kernels.Masses(3, 50.0, 200.0)
+    >>> basis.centres.exp()
+    tensor([ 50., 100., 200.])
+    >>> int(basis(torch.tensor(105.0**2)).argmax())
+    1
+    """
+
+    centres: Tensor
+
+    def __init__(self, number: int, least: float, most: float) -> None:
+        super().__init__()
+        if _positive("number", number) < 2:
+            raise ValueError(f"number: got {number}, expected at least 2, one for each end")
+        if not _length("least", least) < _length("most", most):
+            raise ValueError(f"least, most: got {least} and {most}, expected rising masses")
+        self.number, self.least, self.most = number, least, most
+        self.width = float(np.log(most / least)) / (number - 1)
+        self.constant("centres", np.log(least) + self.width * np.arange(number))
+        self._factor = (number / pi**0.5) ** 0.5  # as of `Gaussians`
+
+    def forward(self, q: Tensor) -> Tensor:
+        t = 0.5 * torch.log(magnitude(q) + (0.01 * self.least) ** 2)[..., None]
+        return torch.exp(-0.5 * ((t - self.centres) / self.width) ** 2) * self._factor
+
+
 class RadialMLP(torch.nn.Module):
     """A learnt radial network on top of a basis, or of q itself: linear, SiLU, ..., linear.
 

@@ -4,6 +4,7 @@ from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
 from eqlib.models.graph_network import GraphNetwork
 from eqlib.models.harmonic import HarmonicNet
+from eqlib.models.jet_baselines import DeepSets, JetTransformer
 from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
 from eqlib.models.nearest import nearest_neighbour
@@ -17,11 +18,13 @@ from eqlib.models.volume_cnn import VolumeCNN
 
 __all__ = [
     "CoordinateMLP",
+    "DeepSets",
     "DenseGraphs",
     "EquivariantMLP",
     "GraphNetwork",
     "GroupCNN",
     "HarmonicNet",
+    "JetTransformer",
     "LorentzGroupNetwork",
     "PairMLP",
     "ParticleNet",

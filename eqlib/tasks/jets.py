@@ -30,7 +30,7 @@ TREES = {"mass": ("mass",), "tree": ("mass", "pt", "multiplicity", "tau21", "tau
 
 def lorentz(**options: Any) -> torch.nn.Module:
     """A Lorentz group network of these sizes."""
-    return models.LorentzGroupNetwork(groups.Lorentz(), **options)
+    return models.LorentzGroupNetwork(groups.Lorentz(), masses=None, **options)
 
 
 # Widths that give every model 24,000 to 26,400 parameters.

@@ -16,6 +16,7 @@ WITH_CUTOFF = {
 }
 WITHOUT = {
     "Logarithmic": lambda: kernels.Logarithmic(7, 0.5, 100.0),
+    "Masses": lambda: kernels.Masses(6, 0.5, 100.0),
     "MLP on q": lambda: kernels.RadialMLP(None, 16, 5, scale=3.0),
 }
 every_radial = pytest.mark.parametrize("name", [*WITH_CUTOFF, *WITHOUT])
@@ -104,6 +105,23 @@ def test_logarithmic_bumps_tell_signs_and_sizes_apart():
     assert slope.abs().max() > 1e-3
 
 
+def test_masses_are_gaussians_of_the_logarithm():
+    """The bumps stand at equal ratios, keep their size between the ends, and see nothing of a sign or of a zero."""
+    f = kernels.Masses(16, 30.0, 500.0).double()
+    steps = f.centres.diff()
+    assert (steps - steps[0]).abs().max() < 1e-14 and abs(f.centres[-1].exp() - 500) < 1e-9
+    m = torch.linspace(60, 250, 500, dtype=torch.float64)
+    assert (f(m**2).square().mean(1) - 1).abs().max() < 0.02
+    assert torch.equal(f(-(m**2)), f(m**2)) and f(torch.zeros(1)).abs().max() < 1e-12
+    assert torch.allclose(f(f.centres.exp() ** 2).diagonal(), torch.tensor(f._factor).double(), atol=1e-5)
+
+
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (2.0, 2.0), (3.0, 2.0), (1.0, float("inf"))])
+def test_masses_want_rising_ends(ends):
+    with pytest.raises(ValueError, match="least|most"):
+        kernels.Masses(4, *ends)
+
+
 def test_mlp_keeps_the_size():
     torch.manual_seed(0)
     q = (torch.rand(2000, dtype=torch.float64) * 0.7 * CUTOFF) ** 2
@@ -113,7 +131,7 @@ def test_mlp_keeps_the_size():
     assert 0.3 < torch.stack(squares).mean() < 3
 
 
-@pytest.mark.parametrize("name", ["Bessel", "Gaussians", "Logarithmic"])
+@pytest.mark.parametrize("name", ["Bessel", "Gaussians", "Logarithmic", "Masses"])
 def test_double_after_float32_is_exact(name):
     single, double = (WITH_CUTOFF | WITHOUT)[name]().double(), None
     torch.set_default_dtype(torch.float64)
@@ -130,6 +148,7 @@ def test_double_after_float32_is_exact(name):
     [
         (lambda: kernels.Bessel(0, 1.0), "number: got 0, expected a positive integer"),
         (lambda: kernels.Gaussians(3, -1.0), "cutoff: got -1.0, expected a positive and finite number"),
+        (lambda: kernels.Masses(1, 1.0, 2.0), "number: got 1, expected at least 2, one for each end"),
         (lambda: kernels.Logarithmic(1, 1.0, 2.0), "number: got 1, expected at least 2"),
         (lambda: kernels.Logarithmic(3, 0.0, 2.0), "mu: got 0.0, expected a positive and finite number"),
         (

@@ -22,6 +22,15 @@ CASES = [
 every_case = pytest.mark.parametrize(("group", "irreps"), CASES, ids=[f"{g}-{i[-1]}" for g, i in CASES])
 
 
+every_version = pytest.mark.parametrize("version", [{}, {"pure": True}, {"extra": 2}], ids=["ours", "pure", "extra"])
+
+
+def extra_of(version, x):
+    """Numbers of each particle, where the network takes some."""
+    number = version.get("extra", 0)
+    return (torch.sin(torch.arange(x[..., 0].numel() * number)).to(x).view(*x.shape[:2], number),) if number else ()
+
+
 def vectors(group, batch=6, n=9, seed=0):
     """Random vectors in components of group.vector; for the Lorentz group momenta of light particles."""
     rng = np.random.default_rng(seed)
@@ -36,18 +45,21 @@ def moved(rep, g, x):
 
 
 @every_case
+@every_version
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-def test_equivariant_with_random_weights_and_biases(group, irreps, dtype, tolerance):
+def test_equivariant_with_random_weights_and_biases(group, irreps, version, dtype, tolerance):
     x, mask = vectors(group)
     g = group.sample(len(x), seed=1)
     worst = []
     for seed in range(5):
         torch.manual_seed(seed)
-        net = testing.randomised(models.LorentzGroupNetwork(group, irreps, mu=1.0).eval(), seed, dtype)
+        net = models.LorentzGroupNetwork(group, irreps, mu=1.0, masses=(0.1, 10.0), **version).eval()
+        net = testing.randomised(net, seed, dtype)
+        extra = extra_of(version, x.to(dtype))
         with torch.no_grad():
-            scalars, tensors, jet = net.features(x.to(dtype), mask)
-            after = net.features(moved(group.vector, g, x).to(dtype), mask)
-        assert scalars.std(1).min() > 1e-3  # the particles differ
+            scalars, tensors, jet = net.features(x.to(dtype), mask, *extra)
+            after = net.features(moved(group.vector, g, x).to(dtype), mask, *extra)
+        assert scalars[..., -2:].std(1).min() > 1e-3  # the particles differ, behind the last layer
         assert tensors.abs().amax((0, 1)).min() > 1e-7  # no tensor is left empty
         before = (scalars, moved(net.rep, g, tensors.double()), jet)
         worst.append(
@@ -59,17 +71,20 @@ def test_equivariant_with_random_weights_and_biases(group, irreps, dtype, tolera
 
 
 @every_case
-def test_blind_to_order_and_to_what_is_masked(group, irreps):
-    net = testing.randomised(models.LorentzGroupNetwork(group, irreps, mu=1.0).eval(), 0, torch.float64)
+@every_version
+def test_blind_to_order_and_to_what_is_masked(group, irreps, version):
+    net = testing.randomised(models.LorentzGroupNetwork(group, irreps, mu=1.0, **version).eval(), 0, torch.float64)
     x, mask = vectors(group)
     order = torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(0))
-    scores = net(x, mask)
-    assert (net(x[:, order], mask[:, order]) - scores).abs().max() < 1e-10 * scores.abs().max()
-    assert (net(torch.where(mask[..., None], x, 7.0), mask) - scores).abs().max() == 0
-    more = (
-        torch.cat([x, x.new_ones(len(x), 3, x.shape[-1])], dim=1),
-        torch.cat([mask, mask.new_zeros(len(x), 3)], dim=1),
-    )
+    extra = extra_of(version, x)
+    scores = net(x, mask, *extra)
+    assert (
+        net(x[:, order], mask[:, order], *(e[:, order] for e in extra)) - scores
+    ).abs().max() < 1e-10 * scores.abs().max()
+    hidden = [torch.where(mask[..., None], v, 7.0) for v in (x, *extra)]
+    assert (net(hidden[0], mask, *hidden[1:]) - scores).abs().max() == 0
+    x, *extra = (torch.cat([v, v.new_ones(len(v), 3, v.shape[-1])], dim=1) for v in (x, *extra))
+    more = x, torch.cat([mask, mask.new_zeros(len(x), 3)], dim=1), *extra
     assert (net(*more) - scores).abs().max() < 1e-12 * scores.abs().max()
 
 
@@ -90,7 +105,11 @@ NETWORKS = {
     "lorentz": lambda: models.LorentzGroupNetwork(groups.Lorentz()),
     "linear": lambda: models.LorentzGroupNetwork(groups.Lorentz(), products=False),
     "invariants": lambda: models.LorentzGroupNetwork(groups.Lorentz(), irreps=()),
+    "pure": lambda: models.LorentzGroupNetwork(groups.Lorentz(), pure=True),
+    "no masses": lambda: models.LorentzGroupNetwork(groups.Lorentz(), masses=None),
     "particlenet": lambda: models.ParticleNet(),
+    "deep sets": lambda: models.DeepSets(),
+    "transformer": lambda: models.JetTransformer(),
 }
 
 
@@ -119,10 +138,11 @@ def test_edge_cases_are_finite(name, training):
         assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
-def test_particle_net_knows_its_own_symmetries_only():
-    """Order, padding, turns about the beam and boosts along it leave its scores alone; a turn of the beam does not."""
+@pytest.mark.parametrize("make", [models.ParticleNet, models.DeepSets, models.JetTransformer])
+def test_a_detector_s_networks_know_its_symmetries_only(make):
+    """Order, padding, and turns about the beam leave their scores alone; a turn of the beam does not."""
     torch.manual_seed(0)
-    net = models.ParticleNet().double().eval()
+    net = make().double().eval()
     group = groups.Lorentz()
     x, mask = vectors(group)
     x = x @ torch.tensor(group.coordinates)
