@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eqlib.data.jet_file import KINDS
+
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
@@ -45,16 +47,18 @@ EFFICIENCY = {
 
 @dataclass(frozen=True)
 class Flow:
-    """Massless objects: event (n,), pt (n,) GeV, eta (n,), phi (n,) in [-pi, pi)."""
+    """Massless objects: event (n,), pt (n,) GeV, eta (n,), phi (n,) in [-pi, pi); of what kind (n,), numbers of KINDS."""
 
     event: Index
     pt: Array
     eta: Array
     phi: Array
+    kind: Index | None = None
 
     def take(self, chosen: NDArray[Any]) -> Flow:
         """Those objects: indices or bools."""
-        return Flow(self.event[chosen], self.pt[chosen], self.eta[chosen], self.phi[chosen])
+        kind = None if self.kind is None else self.kind[chosen]
+        return Flow(self.event[chosen], self.pt[chosen], self.eta[chosen], self.phi[chosen], kind)
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,10 @@ def energy_flow(
         track_pt[hit] *= factor
         flows.append(flow)
     flows.append(Flow(event[found], track_pt[found], eta[found], wrap(phi[found])))
+    kinds = [
+        np.full(len(flow.event), KINDS.index(name)) for flow, name in zip(flows[:2], ("photon", "neutral"), strict=True)
+    ]
+    kinds.append(np.where(q[found] > 0, KINDS.index("positive"), KINDS.index("negative")))
     columns = ([getattr(flow, name) for flow in flows] for name in ("event", "pt", "eta", "phi"))
-    joined = Flow(*map(np.concatenate, columns))
+    joined = Flow(*map(np.concatenate, (*columns, kinds)))
     return joined.take(np.argsort(joined.event, kind="stable"))

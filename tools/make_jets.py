@@ -32,7 +32,7 @@ import numpy as np
 from detector import Array, Index
 from numpy.typing import NDArray
 
-from eqlib.data.jet_file import ANGLE_STEP, FORM, LEAST, MOST, PT_STEP, unpack
+from eqlib.data.jet_file import ANGLE_STEP, FORM, KIND, LEAST, MOST, PT_STEP, unpack
 from eqlib.data.nsubjettiness import subjettiness
 
 BATCH = 2000
@@ -53,10 +53,11 @@ PROCESS = {
 
 
 class Jet(NamedTuple):
-    """One jet: axis (3,) = (pT in GeV, eta, phi), constituents (n, 3) = (pT, eta, phi), by falling pT."""
+    """One jet: axis (3,) = (pT in GeV, eta, phi), constituents (n, 3) = (pT, eta, phi), by falling pT, and their kinds (n,)."""
 
     axis: Array
     constituents: Array
+    kinds: Index
 
 
 class Events(NamedTuple):
@@ -128,7 +129,8 @@ def leading_jets(flow: detector.Flow, number: int) -> Iterator[tuple[int, Jet]]:
         if axis[0] < PT[1] and abs(axis[1]) < ETA:
             chosen = first[event] + ak.to_numpy(members[event][best[event]])
             chosen = chosen[np.argsort(-flow.pt[chosen], kind="stable")]
-            yield int(event), Jet(axis, np.stack([flow.pt[chosen], flow.eta[chosen], flow.phi[chosen]], 1))
+            kinds = np.zeros(0, np.int64) if flow.kind is None else flow.kind[chosen]
+            yield int(event), Jet(axis, np.stack([flow.pt[chosen], flow.eta[chosen], flow.phi[chosen]], 1), kinds)
 
 
 def holds_a_top(batch: Events, event: int, axis: Array) -> bool:
@@ -190,6 +192,7 @@ def pack(jets: Sequence[Jet], labels: NDArray[np.uint8], splits: Sequence[int]) 
             )
     arrays = {"offsets": offsets, "axis": axis, "labels": labels, "splits": splits, "taus": np.zeros((len(jets), 3))}
     packed = {name: np.asarray((arrays | rounded)[name]).astype(kind) for name, kind in FORM.items()}
+    packed["kinds"] = np.concatenate([np.zeros(0, KIND), *(jet.kinds[:MOST] for jet in jets)]).astype(KIND)
     for n in range(0, len(jets), 500):  # a few at a time: padded arrays are large
         some = slice(n, min(n + 500, len(jets)))
         packed["taus"][some] = subjettiness(*unpack(packed, {}, some).momenta())

@@ -26,6 +26,9 @@ MOST = 128  # constituents of a jet, the hardest ones
 #: pT = LEAST exp(PT_STEP k), k uint16: 0.01 GeV ... 1 TeV with an error below 0.009 %. Angles = ANGLE_STEP k, k int16.
 LEAST, PT_STEP, ANGLE_STEP = 0.01, np.log(1e5) / 65535, 5e-5
 
+#: What the detector took a particle for: a track, by the sign of its charge, or what a track does not explain in a calorimeter.
+KINDS = ("positive", "negative", "photon", "neutral")
+
 #: The file's arrays and their types: n jets, N constituents of all of them.
 FORM = {
     "offsets": np.int32,  # (n + 1,): jet i has constituents offsets[i] ... offsets[i + 1]
@@ -36,6 +39,7 @@ FORM = {
     "taus": np.float32,  # (n, 3)
     "splits": np.int32,  # (3,): how many jets are train, valid, test, in this order
 }
+KIND = np.uint8  # (N,), "kinds": of KINDS; files of before have none
 
 
 def jets(
@@ -49,7 +53,7 @@ def jets(
 
     number: only the first so many jets of the split; of each pair that begins at an even place one is a top.
     path: another file that tools/make_jets.py wrote. checksum: its SHA-256; None: not checked.
-    All particles are massless, and a jet has at most 128.
+    All particles are massless, and a jet has at most 128. `extra` are what the detector took a particle for, one-hot, of KINDS.
     Raises ValueError for an unknown split, a number that cannot be, and for a truncated, damaged or other file, naming it;
     FileNotFoundError if there is none.
 
@@ -76,6 +80,8 @@ def read(path: Path, checksum: str | None) -> tuple[dict[str, NDArray[Any]], dic
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in FORM}
+            if "kinds" in file.files:
+                arrays["kinds"] = file["kinds"]
             recipe = json.loads(str(file["recipe"]))
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
@@ -84,10 +90,11 @@ def read(path: Path, checksum: str | None) -> tuple[dict[str, NDArray[Any]], dic
     n, constituents = arrays["labels"].size, arrays["pt"].size
     shapes = {"offsets": (n + 1,), "pt": (constituents,), "angles": (constituents, 2), "axis": (n, 3)}
     for name, shape in (shapes | {"labels": (n,), "taus": (n, 3), "splits": (3,)}).items():
-        if arrays[name].shape != shape or arrays[name].dtype != FORM[name]:
-            raise ValueError(
-                f"{path}: {name}: got {arrays[name].dtype} {arrays[name].shape}, expected {np.dtype(FORM[name])} {shape}"
-            )
+        _check(path, name, arrays[name], FORM[name], shape)
+    if "kinds" in arrays:
+        _check(path, "kinds", arrays["kinds"], KIND, (constituents,))
+        if arrays["kinds"].max(initial=0) >= len(KINDS):
+            raise ValueError(f"{path}: kinds: got {arrays['kinds'].max()}, expected numbers of {KINDS}")
     count = np.diff(arrays["offsets"])
     if arrays["offsets"][0] != 0 or arrays["offsets"][-1] != constituents or count.min(initial=0) < 0:
         found = f"{arrays['offsets'][0]} ... {arrays['offsets'][-1]}, smallest step {count.min(initial=0)}"
@@ -100,6 +107,11 @@ def read(path: Path, checksum: str | None) -> tuple[dict[str, NDArray[Any]], dic
     if arrays["labels"].max(initial=0) > 1:
         raise ValueError(f"{path}: labels: got {arrays['labels'].max()}, expected 0 and 1")
     return arrays, recipe
+
+
+def _check(path: Path, name: str, array: NDArray[Any], kind: type, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != kind:
+        raise ValueError(f"{path}: {name}: got {array.dtype} {array.shape}, expected {np.dtype(kind)} {shape}")
 
 
 def unpack(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any], chosen: slice) -> Jets:
@@ -120,5 +132,6 @@ def unpack(arrays: dict[str, NDArray[Any]], recipe: dict[str, Any], chosen: slic
         axis=axis,
         constituents=relative,
         taus=taus,
+        extra=np.eye(len(KINDS), dtype=np.float32)[arrays["kinds"][part]] if "kinds" in arrays else None,
         recipe=recipe,
     )

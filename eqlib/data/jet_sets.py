@@ -35,6 +35,7 @@ class Jets:
     mass: (N,), float64, GeV, of each particle; None where all are massless.
     axis: (n, 3), float64: pT in GeV, pseudorapidity eta and phi of each jet as it was clustered; None if not known.
     constituents: (N, 3), float64: pT in GeV, eta - eta(axis), phi - phi(axis), with `axis`.
+    extra: (N, k), float32: other numbers of each particle that no transformation changes, such as its type, or None.
     taus: (n, 3), float64: tau_1, tau_2, tau_3 of `subjettiness`; None where they have yet to be computed.
     recipe: seed, versions and settings they were made with, if known.
 
@@ -57,17 +58,23 @@ class Jets:
     axis: Array | None = None
     constituents: Array | None = None
     taus: Array | None = None
+    extra: NDArray[np.float32] | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_momenta(
-        cls, momenta: ArrayLike | Sequence[ArrayLike], mask: ArrayLike | None = None, labels: ArrayLike | None = None
+        cls,
+        momenta: ArrayLike | Sequence[ArrayLike],
+        mask: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        extra: ArrayLike | Sequence[ArrayLike] | None = None,
     ) -> Jets:
         """A reader's own jets.
 
         momenta: (n, p, 4), or a list of n arrays (p_i, 4): raw (E, px, py, pz) in GeV, in any order of the particles.
         mask: (n, p), bool, which particles there are; by default those that are not four zeros. labels: (n,), whole numbers
-        from 0, or None. A jet without particles is an input like any other.
+        from 0, or None. extra: (n, p, k), or a list of n arrays (p_i, k): other numbers of each particle, or None.
+        A jet without particles is an input like any other.
         A particle's mass is that of its E and p. m^2 within the rounding of the momenta's dtype, or below 0 by at most 2e-5 E^2,
         counts as 0, and E is then set to |p|.
         Raises ValueError for other shapes and dtypes, NaN or inf, a negative energy, and a space-like momentum.
@@ -80,9 +87,11 @@ class Jets:
             if (counts != shape[1]).any() or m.shape != shape:
                 raise ValueError(f"mask: got shape {m.shape}, expected one for each particle of an array (n, p, 4)")
             there = m.ravel()
+        others = None if extra is None else _others(extra, counts)[there]
         rows, jet = rows[there], jet[there]
         counts = np.bincount(jet, minlength=len(counts))
-        rows = rows[np.lexsort((-np.hypot(rows[:, 1], rows[:, 2]), jet))]
+        order = np.lexsort((-np.hypot(rows[:, 1], rows[:, 2]), jet))
+        rows, others = rows[order], None if others is None else others[order]
         length = np.linalg.norm(rows[:, 1:], axis=1)
         square = (rows[:, 0] - length) * (rows[:, 0] + length)
         for wrong, what in (
@@ -100,7 +109,7 @@ class Jets:
         rows[:, 0] = np.where(massive, rows[:, 0], length)
         mass = np.sqrt(np.where(massive, square, 0.0)) if massive.any() else None
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        return cls(rows, offsets, max(int(counts.max(initial=0)), 1), _labels(labels, len(counts)), mass)
+        return cls(rows, offsets, max(int(counts.max(initial=0)), 1), _labels(labels, len(counts)), mass, extra=others)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -161,17 +170,18 @@ class Jets:
             p, _ = network_input(momenta, mask, mass=self.masses(most))
             size = np.einsum("npi,ij,nj->np", p, groups.Lorentz().metric, p.sum(1))[mask]
         order = np.lexsort((-size, np.repeat(np.arange(len(self)), count)))
-        mass, constituents = (None if x is None else x[order] for x in (self.mass, self.constituents))
-        return replace(self, particles=self.particles[order], mass=mass, constituents=constituents)
+        others = {name: getattr(self, name) for name in ("mass", "constituents", "extra")}
+        others = {name: None if x is None else x[order] for name, x in others.items()}
+        return replace(self, particles=self.particles[order], **others)
 
-    def _padded(self, values: Array, particles: int) -> Array:
+    def _padded(self, values: NDArray[Any], particles: int) -> NDArray[Any]:
         """(N, ...) -> (n, particles, ...)"""
         if particles < 1:
             raise ValueError(f"particles: got {particles!r}, expected at least 1")
         jet = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         place = np.arange(len(jet)) - self.offsets[jet]
         kept = place < particles
-        out = np.zeros((len(self), particles, *values.shape[1:]))
+        out = np.zeros((len(self), particles, *values.shape[1:]), values.dtype)
         out[jet[kept], place[kept]] = values[kept]
         return out
 
@@ -181,12 +191,13 @@ class JetInputs:
 
     frame: "jet" for components of `groups.Lorentz().vector` about the axis of these particles (`network_input`), which the
     Lorentz group's networks take; "lab" for raw (E, px, py, pz), which ParticleNet takes.
+    extra: whether batches hold the jets' `extra` too, behind the mask.
     particles: how many of each jet, the first by `order`. order: "invariant" or "pt", see `Jets.ordered`; "stored", as the
     jets hold them. By default "invariant" in the frame "jet": an invariant network of particles that were chosen by pT is not
     invariant. By default "stored" in the frame "lab": the hardest, as pT was before any `Jets.moved`.
 
     momenta: (n, particles, 4), GeV, formed in float64 and rounded to float32 at the end. mask: (n, particles), bool.
-    labels: (n,), int64, or None.
+    extra: (n, particles, k), float32, or None. labels: (n,), int64, or None.
 
     >>> from eqlib import data
     >>> momenta, mask, labels = JetInputs(data.jets("test", number=10), "jet").batch(np.arange(4))
@@ -194,24 +205,30 @@ class JetInputs:
     ((4, 50, 4), dtype('float32'), (4, 50), [1, 0, 0, 1])
     """
 
-    def __init__(self, jets: Jets, frame: str = "jet", particles: int = PARTICLES, order: str | None = None) -> None:
+    def __init__(
+        self, jets: Jets, frame: str = "jet", particles: int = PARTICLES, order: str | None = None, extra: bool = False
+    ) -> None:
         if frame not in ("jet", "lab"):
             raise ValueError(f'frame: got {frame!r}, expected "jet" or "lab"')
         order = order or ("invariant" if frame == "jet" else "stored")
         if order not in (*ORDERS, "stored"):
             raise ValueError(f"order: got {order!r}, expected one of {(*ORDERS, 'stored')}")
+        if extra and jets.extra is None:
+            raise ValueError("extra: got True for jets without other numbers of their particles, expected False")
         jets = jets if order == "stored" else jets.ordered(order)
         momenta, mask = jets.momenta(particles)
         if frame == "jet":
             momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))
         self.momenta, self.mask, self.labels = momenta.astype(np.float32), mask, jets.labels
+        self.extra = jets._padded(jets.extra, particles) if extra else None  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.momenta)
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Any, ...]:
-        """Momenta, mask and labels of these indices; None for labels that nobody knows."""
-        return self.momenta[indices], self.mask[indices], None if self.labels is None else self.labels[indices]
+        """Momenta, mask, extra if there are any, and labels of these indices; None for labels that nobody knows."""
+        arrays = [x for x in (self.momenta, self.mask, self.extra) if x is not None]
+        return *(x[indices] for x in arrays), None if self.labels is None else self.labels[indices]
 
 
 def _rows(momenta: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, NDArray[np.int64], float]:
@@ -232,6 +249,21 @@ def _rows(momenta: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, NDArray[np.i
     rows = np.concatenate([np.zeros((0, 4)), *parts]).astype(np.float64)
     counts = np.array([len(p) for p in parts], dtype=np.int64)
     return rows, counts, float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+
+
+def _others(extra: ArrayLike | Sequence[ArrayLike], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Other numbers of all particles, padding too, (N, k)."""
+    parts = [np.asarray(e) for e in extra]  # type: ignore[union-attr]
+    shapes = [e.shape for e in parts]
+    if [shape[:1] for shape in shapes] != [(n,) for n in counts] or len({s[1:] for s in shapes if s[0]}) > 1:
+        raise ValueError(f"extra: got shapes {shapes[:3]}, expected (p, k) for each jet, p as of its momenta")
+    width = next((s[1:] for s in shapes if s[0]), (0,))
+    if len(width) != 1:
+        raise ValueError(f"extra: got shapes {shapes[:3]}, expected (p, k) for each jet, p as of its momenta")
+    rows = np.concatenate([np.zeros((0, *width)), *(e for e in parts if len(e))]).astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise ValueError("extra: got NaN or inf, expected finite numbers")
+    return rows
 
 
 def _labels(labels: ArrayLike | None, number: int) -> NDArray[np.int64] | None:

@@ -5,6 +5,8 @@ import make_jets
 import numpy as np
 import pytest
 
+from eqlib.data.jet_file import KINDS
+
 N = 100_000
 
 
@@ -89,6 +91,20 @@ def test_energy_flow_keeps_the_mean_energy_of_a_jet_and_counts_no_track_twice():
     assert 19 + 10 < count < len(kinds) + 3  # 95 % of 20 tracks, 12 photons of which some share a cell, neutral hadrons
     assert np.array_equal(flow.event, np.sort(flow.event))
     assert -np.pi <= flow.phi.min() and flow.phi.max() < np.pi
+
+
+@pytest.mark.parametrize(
+    ("pdg", "kind"),
+    [(211, "positive"), (-211, "negative"), (11, "negative"), (-13, "positive"), (22, "photon"), (130, "neutral")],
+)
+def test_what_a_particle_is_taken_for(pdg, kind):
+    """By the sign of a track, or the calorimeter; a pion without a track is a neutral hadron, an electron's a photon."""
+    flow = detector.energy_flow(*uniform(pdg, 50, 1.4, n=20_000))
+    share = np.bincount(flow.kind, minlength=len(KINDS)) / len(flow.kind)
+    assert share[KINDS.index(kind)] > 0.9
+    untracked = {211: "neutral", -211: "neutral", 11: "photon"}.get(pdg, kind)
+    assert share[KINDS.index(kind)] + share[KINDS.index(untracked)] * (untracked != kind) > 0.999
+    assert np.array_equal(flow.take(flow.kind == KINDS.index(kind)).kind, flow.kind[flow.kind == KINDS.index(kind)])
 
 
 def test_a_lone_track_leaves_no_neutral_hadron_beside_it_most_of_the_time():

@@ -11,7 +11,7 @@ import pytest
 from make_jets import Jet
 
 from eqlib import data
-from eqlib.data.jet_file import FILE, SHA256, read
+from eqlib.data.jet_file import FILE, KINDS, SHA256, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -24,7 +24,8 @@ def made_up(counts, seed=0):
         axis = np.array([600, random.uniform(-2, 2), random.choice([3.1, -3.1, 0.5])])
         pt = np.sort(0.06 * 1e4 ** random.uniform(size=n))[::-1]
         eta, phi = axis[1] + random.uniform(-0.8, 0.8, n), axis[2] + random.uniform(-0.8, 0.8, n)
-        found.append(Jet(axis, np.column_stack([pt, eta, (phi + np.pi) % (2 * np.pi) - np.pi])))
+        kinds = random.randint(0, len(KINDS), n)
+        found.append(Jet(axis, np.column_stack([pt, eta, (phi + np.pi) % (2 * np.pi) - np.pi]), kinds))
     return found
 
 
@@ -68,6 +69,23 @@ def test_jets_with_more_than_128_constituents_keep_the_hardest(tmp_path):
     jets = data.jets(path=path, checksum=None)
     assert len(jets.constituents) == 128
     np.testing.assert_allclose(jets.constituents[:, 0], found[0].constituents[:128, 0], rtol=1e-4)
+
+
+def test_what_a_particle_was_taken_for_comes_along_one_hot(tmp_path):
+    path, _, found = written(tmp_path, [60, 0, 150, 1])
+    jets = data.jets(path=path, checksum=None)
+    kinds = np.concatenate([jet.kinds[:128] for jet in found])
+    assert (jets.extra.argmax(1) == kinds).all() and (jets.extra.sum(1) == 1).all()
+    arrays, recipe = read(path, None)
+    older = {name: array for name, array in arrays.items() if name != "kinds"}  # a file as they were written before
+    make_jets.write(path, older, recipe)
+    assert data.jets(path=path, checksum=None).extra is None
+    make_jets.write(path, arrays | {"kinds": arrays["kinds"] + np.uint8(1)}, recipe)
+    with pytest.raises(ValueError, match=r"kinds: got 4, expected numbers of \('positive'"):
+        read(path, None)
+    make_jets.write(path, arrays | {"kinds": arrays["kinds"][1:]}, recipe)
+    with pytest.raises(ValueError, match=r"kinds: got uint8 \(188,\), expected uint8 \(189,\)"):
+        read(path, None)
 
 
 def test_what_does_not_fit_into_the_file_is_refused():

@@ -15,9 +15,12 @@ G = groups.Lorentz()
 HALF = {"irreps": ("(1,1)",), "channels": (2, 2), "scalars": 4, "hidden": 4}
 TAGGERS = {
     "lorentz": (lambda: models.LorentzGroupNetwork(G, **HALF), "jet"),
+    "pure": (lambda: models.LorentzGroupNetwork(G, **HALF, pure=True), "jet"),
     "linear": (lambda: models.LorentzGroupNetwork(G, **HALF, products=False), "jet"),
     "invariants": (lambda: models.LorentzGroupNetwork(G, **HALF | {"irreps": ()}), "jet"),
     "particlenet": (models.ParticleNet, "lab"),
+    "deep sets": (models.DeepSets, "lab"),
+    "transformer": (models.JetTransformer, "lab"),
 }
 
 
@@ -122,6 +125,37 @@ def test_own_jets_padded_and_ragged_are_the_same_and_the_hardest_come_first():
     assert sets[0].momenta(50)[1].sum(1).tolist() == there.sum(1).tolist()
     assert len(data.Jets.from_momenta(np.zeros((0, 5, 4)))) == 0 == len(data.Jets.from_momenta([]))
     assert data.Jets.from_momenta([[], [[5, 3, 0, 4]]]).momenta()[1].sum(1).tolist() == [0, 1]
+
+
+def test_other_numbers_of_a_particle_follow_it(many):
+    """Through the sort by pT, the mask, every order, a boost, and into what a network is given."""
+    random = np.random.default_rng(0)
+    ragged = [p[there] for p, there in zip(*many.momenta(), strict=True)][:5]
+    order = [random.permutation(len(p)) for p in ragged]
+    ragged = [p[o] for p, o in zip(ragged, order, strict=True)]
+    extra = [np.stack([p[:, 0], p[:, 1]], 1) for p in ragged]  # its own energy and px, by which it is known again
+    jets = data.Jets.from_momenta([*ragged, np.zeros((0, 4))], extra=[*extra, np.zeros((0, 2))])
+    for one in (jets, jets.ordered("invariant"), jets.ordered("pt"), jets.moved(random_turns(6, 0))):
+        assert one.extra.shape == (len(one.particles), 2) and one.extra.dtype == np.float32
+        same = np.abs(one.extra[:, 0] - one.particles[:, 0]) < 1e-6 * one.particles[:, 0]
+        assert same.all()  # a turn leaves energies alone
+    given = data.JetInputs(jets, "lab", particles=20, order="invariant", extra=True)
+    momenta, mask, extra, labels = given.batch(np.arange(6))
+    assert extra.shape == (6, 20, 2) and labels is None
+    assert np.allclose(extra, momenta[..., :2]) and not extra[~mask].any()
+    padded, mask = jets.momenta()
+    again = data.Jets.from_momenta(padded, mask, extra=padded[..., :2])
+    assert np.array_equal(again.extra, jets.extra)
+    with pytest.raises(ValueError, match="extra: got True for jets without"):
+        data.JetInputs(data.Jets.from_momenta(padded, mask), extra=True)
+
+
+@pytest.mark.parametrize(
+    "extra", [np.zeros((2, 3, 1)), np.zeros((1, 2, 1)), np.full((1, 3, 1), np.nan), np.zeros((1, 3))]
+)
+def test_other_numbers_that_cannot_be_are_refused(extra):
+    with pytest.raises(ValueError, match=r"extra: got"):
+        data.Jets.from_momenta([[[5.0, 3, 0, 4]] * 3], extra=extra)
 
 
 def test_masses_of_particles_survive():

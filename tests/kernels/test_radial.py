@@ -118,7 +118,7 @@ def test_masses_are_gaussians_of_the_logarithm():
 
 @pytest.mark.parametrize("ends", [(0.0, 1.0), (2.0, 2.0), (3.0, 2.0), (1.0, float("inf"))])
 def test_masses_want_rising_ends(ends):
-    with pytest.raises(ValueError, match="least|most"):
+    with pytest.raises(ValueError, match=r"least|most"):
         kernels.Masses(4, *ends)
 
 
