@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 PARTICLES = 50  # of a jet are what taggers are given unless told otherwise
 ORDERS = ("invariant", "pt")
+EXTRA = ("stored", "beam")
 SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` allows energies to be off by half of it
 
 
@@ -191,7 +192,9 @@ class JetInputs:
 
     frame: "jet" for components of `groups.Lorentz().vector` about the axis of these particles (`network_input`), which the
     Lorentz group's networks take; "lab" for raw (E, px, py, pz), which ParticleNet takes.
-    extra: whether batches hold the jets' `extra` too, behind the mask.
+    extra: other numbers of each particle, behind the mask in a batch: "stored", the jets' `extra`; "beam", what a detector
+    measures along its beam, log(E / GeV), log(pT / GeV) and pseudorapidity, centred and of order one, which
+    boosts and turns change. None: none.
     particles: how many of each jet, the first by `order`. order: "invariant" or "pt", see `Jets.ordered`; "stored", as the
     jets hold them. By default "invariant" in the frame "jet": an invariant network of particles that were chosen by pT is not
     invariant. By default "stored" in the frame "lab": the hardest, as pT was before any `Jets.moved`.
@@ -206,21 +209,31 @@ class JetInputs:
     """
 
     def __init__(
-        self, jets: Jets, frame: str = "jet", particles: int = PARTICLES, order: str | None = None, extra: bool = False
+        self,
+        jets: Jets,
+        frame: str = "jet",
+        particles: int = PARTICLES,
+        order: str | None = None,
+        extra: str | None = None,
     ) -> None:
         if frame not in ("jet", "lab"):
             raise ValueError(f'frame: got {frame!r}, expected "jet" or "lab"')
         order = order or ("invariant" if frame == "jet" else "stored")
         if order not in (*ORDERS, "stored"):
             raise ValueError(f"order: got {order!r}, expected one of {(*ORDERS, 'stored')}")
-        if extra and jets.extra is None:
-            raise ValueError("extra: got True for jets without other numbers of their particles, expected False")
+        if extra not in (None, *EXTRA):
+            raise ValueError(f"extra: got {extra!r}, expected None or one of {EXTRA}")
+        if extra == "stored" and jets.extra is None:
+            raise ValueError(
+                'extra: got "stored" for jets without other numbers of their particles, expected None or "beam"'
+            )
         jets = jets if order == "stored" else jets.ordered(order)
         momenta, mask = jets.momenta(particles)
+        beam = _along_the_beam(momenta, mask) if extra == "beam" else None
         if frame == "jet":
             momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))
         self.momenta, self.mask, self.labels = momenta.astype(np.float32), mask, jets.labels
-        self.extra = jets._padded(jets.extra, particles) if extra else None  # type: ignore[arg-type]
+        self.extra = beam if jets.extra is None or extra != "stored" else jets._padded(jets.extra, particles)
 
     def __len__(self) -> int:
         return len(self.momenta)
@@ -229,6 +242,15 @@ class JetInputs:
         """Momenta, mask, extra if there are any, and labels of these indices; None for labels that nobody knows."""
         arrays = [x for x in (self.momenta, self.mask, self.extra) if x is not None]
         return *(x[indices] for x in arrays), None if self.labels is None else self.labels[indices]
+
+
+def _along_the_beam(momenta: Array, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(n, p, 4) -> (n, p, 3): log E, log pT and pseudorapidity, centred and of order one, at most 10 each way."""
+    pt = np.maximum(np.hypot(momenta[..., 1], momenta[..., 2]), 1e-8)
+    found = np.stack(
+        [np.log(np.maximum(momenta[..., 0], 1e-8)) - 1.5, np.log(pt) - 1.5, np.arcsinh(momenta[..., 3] / pt)], -1
+    )
+    return (np.clip(found, -10, 10) * mask[..., None]).astype(np.float32)
 
 
 def _rows(momenta: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, NDArray[np.int64], float]:

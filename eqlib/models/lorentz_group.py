@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,10 +27,12 @@ from eqlib.constants import Constants
 from eqlib.groups import Group, Irrep, Rep
 from eqlib.kernels import Masses
 from eqlib.models.heads import head, perceptron
-from eqlib.nn.blocks import check_mask, split
+from eqlib.nn.blocks import check_mask
+from eqlib.products import engines, opened
 
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
 PARTICLES = 30.0  # a sum over particles is divided by about their number
+NOWHERE = -1e4  # where silu is 0 in every dtype
 MASSES = 16  # Gaussians of the logarithm of the jet's mass
 
 
@@ -109,20 +113,19 @@ class LorentzGroupNetwork(Constants):
             )
         if pure:
             scalars = channels[0]
+        if pure:
+            scalars = channels[0]
         self.enter = perceptron([(1 if pure else 4) + extra, hidden, scalars])
         sizes = list(channels) if labels else [0] * len(channels)
-        before = [vector] if labels else []
-        self.start = nn.Linear(group.rep([(1 if pure else 2, vector)]), group.rep([(sizes[0], vector)]), bias=False)
-        layers: list[torch.nn.Module] = []
+        self._vector = vector
+        self.start = _Mix([vector], [1 if pure else 2], sizes[0])
+        before, layers = [vector] if labels else [], []
         for few, many in zip(sizes[:-1], sizes[1:], strict=True):
-            if pure:
-                layers.append(_PureLayer(group, before, few, labels, many, hidden))
-            else:
-                layers.append(_Layer(group, before, few, labels, many, scalars, hidden, products))
+            ends = (group, before, few, labels, many)
+            layers.append(_PureLayer(*ends, hidden) if pure else _Layer(*ends, scalars, hidden, products))
             before = labels
         self.layers = torch.nn.ModuleList(layers)
         self.rep = group.rep([(sizes[-1], a) for a in labels])
-        self._dims = [a.dim for a in labels]
         self.head = head(sum(sizes) if pure else scalars + 2 + (MASSES if masses else 0), classes)
 
     # Properties, because a Rep among the attributes would be part of what a weights file compares.
@@ -141,44 +144,54 @@ class LorentzGroupNetwork(Constants):
 
         Scalars of a pure network are those of all layers, (batch, n, sum of channels).
         """
-        keep = self._checked(vectors, mask, extra)
-        p = vectors * keep[..., None]
-        total = p.sum(1, keepdim=True)
-        square = torch.einsum("bni,ij,bnj->bn", total, self.metric, total)[..., None]
-        scale = (square**2 + self.mu**4) ** 0.25
-        unit = (self.masses.least * self.masses.most) ** 0.5 if self.pure else scale  # type: ignore[union-attr]
-        p, total = p / unit, total / unit
-        dual = p @ self.metric
-        pairs = dual @ p.mT
-        own = pairs.diagonal(dim1=1, dim2=2)[..., None]
-        size, count = torch.log(scale / self.mu), keep.sum(1)[:, None, None] / (2 * PARTICLES)
-        if self.pure:
-            about, begin, pairs = [squash(own, PAIRS)], p, own + own.mT - 2 * pairs
-        else:
-            share = dual @ total.mT
-            about = [squash(share, PAIRS), squash(own, PAIRS), size.expand_as(share), count.expand_as(share)]
-            begin, pairs = torch.cat([p, total.expand_as(p)], dim=-1), squash(pairs, PAIRS)
-        scalars = self.enter(torch.cat(about if extra is None else [*about, extra * keep[..., None]], dim=-1))
-        tensors = self.start(begin).unflatten(-1, (self.start.rep_out.copies, p.shape[-1]))
-        found = [scalars]
-        for layer in self.layers:
-            scalars, tensors = layer(scalars, tensors, p, pairs, keep)
-            found.append(scalars)
-        scalars = torch.cat(found, dim=-1) if self.pure else scalars
-        jet = torch.cat([size, count], dim=-1)[:, 0]
-        if not self.rep.blocks:
-            return scalars, scalars[..., :0], jet
-        return scalars, torch.cat([part.flatten(-2) for part in tensors.split(self._dims, -1)], dim=-1), jet
+        scalars, tensors, jet = self._rows(vectors, mask, extra)
+        parts = tensors.split([a.dim for _, a in self.rep.blocks]) if self.rep.blocks else []
+        columns = [part.permute(2, 1, 0).flatten(1) for part in parts]
+        batch = mask.shape
+        flat = torch.cat(columns, dim=-1) if columns else scalars.new_zeros(scalars.shape[1], 0)
+        return scalars.T.unflatten(0, batch), flat.unflatten(0, batch), jet
 
     def forward(self, vectors: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
-        scalars, _, jet = self.features(vectors, mask, extra)
-        pooled = (scalars * mask[..., None]).sum(1) / PARTICLES
+        scalars, _, jet = self._rows(vectors, mask, extra)
+        pooled = (scalars.unflatten(1, mask.shape) * mask).sum(-1).T / PARTICLES
         if self.pure:
             return self.head(pooled)
         if self.masses is None:
             return self.head(torch.cat([pooled, jet], dim=-1))
         resolved = self.masses(torch.exp(2 * jet[:, 0]) * self.mu**2)
         return self.head(torch.cat([pooled, jet, resolved], dim=-1))
+
+    def _rows(self, vectors: Tensor, mask: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Scalars (scalars, N), tensors (components, channels, N), N = batch * n, and invariants of the jet (batch, 2).
+
+        What is multiplied and mixed are rows over all particles, as products and sums over pairs read them fastest.
+        """
+        keep = self._checked(vectors, mask, extra)
+        p = vectors.movedim(-1, 0) * keep
+        total = p.sum(-1, keepdim=True)
+        square = (total * torch.tensordot(self.metric, total, 1)).sum(0)
+        scale = (square**2 + self.mu**4) ** 0.25  # (batch, 1)
+        unit = (self.masses.least * self.masses.most) ** 0.5 if self.pure else scale  # type: ignore[union-attr]
+        p, total = p / unit, (total / unit).expand_as(p)
+        dual = torch.tensordot(self.metric, p, 1)
+        pairs = p.permute(1, 2, 0) @ dual.transpose(0, 1)
+        own = pairs.diagonal(dim1=1, dim2=2)
+        size, count = torch.log(scale / self.mu), keep.sum(1, keepdim=True) / (2 * PARTICLES)
+        if self.pure:
+            about, begin, pairs = [squash(own, PAIRS)], [p], own[..., None] + own[:, None] - 2 * pairs
+        else:
+            share = (dual * total).sum(0)
+            about = [squash(share, PAIRS), squash(own, PAIRS), size.expand_as(share), count.expand_as(share)]
+            begin, pairs = [p, total], squash(pairs, PAIRS)
+        if extra is not None:
+            about += (extra.movedim(-1, 0) * keep).unbind(0)
+        scalars = _on_rows(self.enter, torch.stack(about).flatten(1))
+        (tensors,) = self.start([torch.stack([x.flatten(1) for x in begin], dim=1)])
+        p, found = p.flatten(1), [scalars]
+        for layer in self.layers:
+            scalars, tensors = layer(scalars, tensors, p, pairs, keep)
+            found.append(scalars)
+        return torch.cat(found) if self.pure else scalars, tensors, torch.cat([size, count], dim=-1)
 
     def _checked(self, vectors: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
         """The mask as numbers, where all three fit."""
@@ -204,8 +217,7 @@ class LorentzGroupNetwork(Constants):
 class _Layer(torch.nn.Module):
     """One round: messages over pairs, products, Schur-linear mixing, a network on the invariants.
 
-    Tensors are (batch, n, channels, sum of dims): channels are an axis of their own, since products are taken channel by
-    channel and only the linear map mixes them.
+    Tensors are rows (sum of dims, channels, N): products are taken channel by channel, and only the linear map mixes them.
     """
 
     def __init__(
@@ -221,48 +233,45 @@ class _Layer(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.pair, self.left, self.right = (torch.nn.Linear(n, hidden, bias=n == 1) for n in (1, scalars, scalars))
-        invariants = 0
-        self.after, self.few, self.many = list(after), few, many
+        self.few, invariants = few, 0
         if few:
-            one, keep = group.rep([(1, a) for a in before]), group.rep([(1, a) for a in (group.trivial, *after)])
+            keep = (group.trivial, *after)
+            one, vector = ([(1, a) for a in before], [(1, group.vector.blocks[0][1])])
             self.weigh = torch.nn.Linear(hidden, few, bias=False)
-            self.mix = nn.Linear(group.rep([(few, a) for a in before]), group.rep([(few, a) for a in before]))
-            self.within = nn.TensorProduct(one, one, keep if products else group.rep(""), weights=None)
-            self.across = nn.TensorProduct(group.vector, one, keep if products else group.rep(""), weights=None)
-            parts = [one, one, group.vector, self.across.rep_out, self.within.rep_out, self.across.rep_out]
-            self.gather = _ByIrrep(sum(parts[1:], parts[0]), (group.trivial, *after))
+            self.across = _Products(group, vector, one, keep if products else ())
+            self.within = _Products(group, one, one, keep if products else ())
+            self.mix = _Channels(before, few) if products else None
+            parts = [one, one, vector, self.across.blocks, self.within.blocks, self.across.blocks]
+            self.gather = _Gather(parts, keep)
             invariants = few * self.gather.counts[0]
-            copies = [(few * n, a) for n, a in zip(self.gather.counts[1:], after, strict=True)]
-            self.schur = nn.Linear(group.rep(copies), group.rep([(many, a) for a in after]))
+            self.schur = _Mix(after, [few * count for count in self.gather.counts[1:]], many)
             self.gates = torch.nn.Linear(scalars, many * len(after))
-            self.before = [a.dim for a in before]
         self.update = perceptron([scalars + hidden + invariants, 2 * hidden, scalars])
 
     def forward(
         self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor
     ) -> tuple[Tensor, Tensor]:
-        message = self.pair(pairs[..., None]) + self.left(scalars)[:, :, None] + self.right(scalars)[:, None]
-        message = torch.nn.functional.silu(message)
-        known = [scalars, torch.einsum("bijh,bj->bih", message, keep) / PARTICLES]
+        """scalars (s, N), tensors (d, c, N), p (v, N), pairs (batch, n, n), keep (batch, n)."""
+        shape = keep.shape
+        left = torch.addmm(self.pair.bias[:, None], self.left.weight, scalars).unflatten(1, shape)
+        # silu is 0 there, and so are the messages of particles that are not, without another pass over all pairs.
+        right = (self.right.weight @ scalars).unflatten(1, shape).masked_fill(keep == 0, NOWHERE)
+        weigh = self.weigh.weight if self.few else left.new_zeros(0, len(left))
+        heard, weights = _messages(left, right, self.pair.weight, pairs, weigh)
+        heard = heard.flatten(1) / PARTICLES
         if not self.few:
-            return scalars + self.update(torch.cat(known, dim=-1)), tensors
-        weights = self.weigh(message).permute(0, 3, 1, 2) * keep[:, None, None]
-        here = p[:, :, None].expand(-1, -1, self.few, -1)
+            return scalars + _on_rows(self.update, torch.cat([scalars, heard])), tensors
         # sum_j f_ij (p_i - p_j) (x) F_j is p_i (x) (f F)_i - (f (p (x) F))_i: two matrix products, no tensor over pairs.
-        carried = torch.cat([tensors, here, self.across(here, tensors)], dim=-1)
-        summed = (weights @ carried.transpose(1, 2)).transpose(1, 2)
-        there = self.across(here, summed.narrow(-1, 0, tensors.shape[-1]))
-        products = self.within(tensors, self._mixed(tensors))
-        invariants, *parts = self.gather(torch.cat([tensors, summed, products, there], dim=-1))
-        known.append(squash(invariants, TENSORS))
-        scalars = scalars + self.update(torch.cat(known, dim=-1))
-        mixed = split(self.schur(torch.cat(parts, dim=-1)), self.schur.rep_out, scalars.ndim - 1)
-        gates = self.gates(scalars).unflatten(-1, (len(self.after), self.many, 1))
-        return scalars, torch.cat([block * gates[:, :, i] for i, block in enumerate(mixed)], dim=-1)
-
-    def _mixed(self, tensors: Tensor) -> Tensor:
-        flat = torch.cat([part.flatten(-2) for part in tensors.split(self.before, -1)], dim=-1)
-        return torch.cat(split(self.mix(flat), self.mix.rep_out, flat.ndim - 1), dim=-1)
+        here, own = p[:, None].expand(-1, self.few, -1).flatten(1), tensors.flatten(1)
+        carried = [own, here, self.across(here, own)]
+        summed = _over_pairs(weights, torch.cat(carried)).split([len(x) for x in carried])
+        products = own[:0] if self.mix is None else self.within(own, self.mix(tensors).flatten(1))
+        (invariants,), *mixed = self.gather([own, *summed, products, self.across(here, summed[0])], self.few)
+        known = torch.cat([scalars, heard, squash(invariants, TENSORS)])
+        scalars = scalars + _on_rows(self.update, known)
+        gates = torch.addmm(self.gates.bias[:, None], self.gates.weight, scalars)
+        out = self.schur(mixed)
+        return scalars, torch.cat([x * gate for x, gate in zip(out, gates.unflatten(0, (len(out), -1)), strict=True)])
 
 
 class _PureLayer(torch.nn.Module):
@@ -276,47 +285,188 @@ class _PureLayer(torch.nn.Module):
         self, group: Group, before: Sequence[Irrep], few: int, after: Sequence[Irrep], many: int, hidden: int
     ) -> None:
         super().__init__()
-        inside, outside = (group.trivial, *before), (group.trivial, *after)
-        one, keep = (group.rep([(1, a) for a in irreps]) for irreps in (inside, outside))
-        self.within = nn.TensorProduct(one, one, keep, weights=None)
-        self.across = nn.TensorProduct(group.vector, one, keep, weights=None)
-        self.gather = _ByIrrep(one + self.within.rep_out + self.across.rep_out, outside)
-        copies = [(few * n, a) for n, a in zip(self.gather.counts, outside, strict=True)]
-        self.schur = nn.Linear(group.rep(copies), group.rep([(many, a) for a in outside]))
+        keep = (group.trivial, *after)
+        one, vector = [(1, a) for a in (group.trivial, *before)], [(1, group.vector.blocks[0][1])]
+        self.few = few
+        self.across, self.within = _Products(group, vector, one, keep), _Products(group, one, one, keep)
+        self.gather = _Gather([one, self.within.blocks, self.across.blocks], keep)
+        self.schur = _Mix(keep, [few * count for count in self.gather.counts], many)
         self.bells = torch.nn.Parameter(torch.stack([torch.zeros(few), torch.ones(few), 3 * torch.rand(few)]))
         self.update = perceptron([many, hidden, many])
-        self.few, self.many = few, many
 
     def forward(
         self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor
     ) -> tuple[Tensor, Tensor]:
-        a, b, c = self.bells[..., None, None]
-        weights = (a + b / (1 + (c * pairs[:, None]) ** 2)) * keep[:, None, None] / PARTICLES
-        features = torch.cat([scalars[..., None], tensors], dim=-1)
-        here = p[:, :, None].expand(-1, -1, self.few, -1)
-        carried = torch.cat([features, self.across(here, features)], dim=-1)
-        summed, moved = (
-            (weights @ carried.transpose(1, 2))
-            .transpose(1, 2)
-            .split([features.shape[-1], carried.shape[-1] - features.shape[-1]], -1)
-        )
+        """scalars (c, N), tensors (d, c, N), p (v, N), pairs (batch, n, n), keep (batch, n)."""
+        a, b, c = self.bells[..., None, None, None]
+        weights = (a + b / (1 + (c * pairs) ** 2)) * (keep[:, None] / PARTICLES)
+        own = torch.cat([scalars[None], tensors]).flatten(1)
+        here = p[:, None].expand(-1, self.few, -1).flatten(1)
+        carried = [own, self.across(here, own)]
+        summed, moved = _over_pairs(weights, torch.cat(carried)).split([len(x) for x in carried])
         there = self.across(here, summed) - moved
-        parts = self.gather(torch.cat([features, self.within(features, features), there], dim=-1))
-        mixed = split(self.schur(torch.cat(parts, dim=-1)), self.schur.rep_out, scalars.ndim - 1)
-        invariants = mixed[0].flatten(-2)
-        return invariants + self.update(squash(invariants, TENSORS)), torch.cat(mixed[1:], dim=-1)
+        (invariants,), *mixed = self.schur(self.gather([own, self.within(own, own.view_as(own)), there], self.few))
+        return invariants + _on_rows(self.update, squash(invariants, TENSORS)), torch.cat(mixed)
 
 
-class _ByIrrep(torch.nn.Module):
-    """Sort (..., channels, rep.dim) by irrep: one (..., channels * copies * dim) for each of `irreps`."""
+def _messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: Tensor) -> tuple[Tensor, Tensor]:
+    """m = silu(left_i + right_j + pair x_ij) of all pairs: its sum over j (h, batch, n), and weigh m (c, batch, n, n).
 
-    def __init__(self, rep: Rep, irreps: Sequence[Irrep]) -> None:
+    left, right (h, batch, n), pair (h, 1), pairs x (batch, n, n), weigh (c, h).
+    """
+    if torch.compiler.is_compiling() or not engines.differentiated(left, right, pair, pairs, weigh):
+        return _plain_messages(left, right, pair, pairs, weigh)
+    return _Messages.apply(left, right, pair, pairs, weigh)
+
+
+def _before_silu(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor) -> Tensor:
+    return torch.addcmul(left[..., None] + right[:, :, None], pair[..., None, None], pairs)
+
+
+def _plain_messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: Tensor) -> tuple[Tensor, Tensor]:
+    m = torch.nn.functional.silu(_before_silu(left, right, pair, pairs))
+    return m.sum(-1), (weigh @ m.flatten(1)).unflatten(1, pairs.shape)
+
+
+class _Messages(torch.autograd.Function):
+    """The same, where nothing as large as m is kept for the backward pass: it is computed anew there, in place.
+
+    m has hidden n^2 numbers a jet and layer, more than all else; keeping it and its gradients costs more time than this.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return _plain_messages(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, heard: Tensor, weights: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = ctx.saved_tensors
+        if torch.is_grad_enabled():  # gradients of gradients: by the plain way's own
+            with torch.enable_grad():
+                needed = [x for x, n in zip(inputs, ctx.needs_input_grad, strict=True) if n]
+                grads = iter(torch.autograd.grad(_plain_messages(*inputs), needed, (heard, weights), create_graph=True))
+            return tuple(next(grads) if n else None for n in ctx.needs_input_grad)
+        left, right, pair, pairs, weigh = inputs
+        z, flat = _before_silu(left, right, pair, pairs), weights.flatten(1)
+        of_weigh = flat @ torch.nn.functional.silu(z).flatten(1).T
+        g = (weigh.T @ flat).view_as(z).add_(heard[..., None])
+        torch.ops.aten.silu_backward.grad_input(g, z, grad_input=g)
+        rows = g.flatten(1)
+        of_pairs = (pair.T @ rows).view_as(pairs) if ctx.needs_input_grad[3] else None
+        return g.sum(-1), g.sum(-2), (rows @ pairs.flatten())[:, None], of_pairs, of_weigh
+
+
+def _on_rows(net: torch.nn.Sequential, x: Tensor) -> Tensor:
+    """A dense network on features that are rows: (features, N) -> (features, N)."""
+    for layer in net:
+        x = torch.addmm(layer.bias[:, None], layer.weight, x) if isinstance(layer, torch.nn.Linear) else layer(x)
+    return x
+
+
+def _over_pairs(weights: Tensor, x: Tensor) -> Tensor:
+    """sum_j f_ij x_j, for f (c, batch, n, n) and rows x (r, c * batch * n)."""
+    f = weights.flatten(0, 1)
+    return (x.unflatten(1, f.shape[:2]).transpose(0, 1) @ f.mT).transpose(0, 1).flatten(1)
+
+
+Blocks = Sequence[tuple[int, Irrep]]
+
+
+class _Products(Constants):
+    """All Clebsch-Gordan products of two lists of irreps that lie in `keep`, on rows: (a, M), (b, M) -> (out, M).
+
+    Rows are sorted by irrep, in the order of `keep`, then by component, then by copy: those of one irrep are one block
+    (component, copies * channels, N) of what `_Mix` takes. blocks: how many copies of each irrep.
+    """
+
+    def __init__(self, group: Group, a: Blocks, b: Blocks, keep: Sequence[Irrep]) -> None:
         super().__init__()
-        self.counts = [rep.multiplicity(a) for a in irreps]
-        self._sizes = [mul * a.dim for mul, a in rep.blocks]
-        self._places = [[i for i, (_, b) in enumerate(rep.blocks) if b == a] for a in irreps]
+        product = nn.TensorProduct(group.rep(a), group.rep(b), group.rep([(1, c) for c in keep]), weights=None)
+        out, self.blocks, place, first = product.rep_out, [], np.zeros(product.rep_out.dim, dtype=np.int64), 0
+        for c in keep:
+            where = [s.start + d * np.arange(mul)[:, None] + np.arange(d) for s, mul, d in _of(out, c)]
+            rows = np.concatenate([np.zeros((0, c.dim), dtype=np.int64), *where])
+            place[rows.T.ravel()] = first + np.arange(rows.size)
+            first += rows.size
+            self.blocks.append((len(rows), c))
+        terms, self.values = product.coefficients
+        self.terms = torch.stack([terms[:, 0], terms[:, 1], torch.tensor(place)[terms[:, 2]]], dim=1)
+        self.sizes = product.rep_a.dim, product.rep_b.dim, out.dim
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        parts = x.split(self._sizes, -1)
-        chosen = [[parts[i] for i in places] for places in self._places]
-        return [(torch.cat(found, dim=-1) if found else x[..., :0]).flatten(-2) for found in chosen]
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        if not len(self.values):
+            return x.new_zeros(self.sizes[2], x.shape[1])
+        return opened(x, y, self.terms, self.values, self.sizes, 2, rows=True)
+
+
+def _of(rep: Rep, c: Irrep) -> list[tuple[slice, int, int]]:
+    """Where a rep has an irrep: slice, multiplicity and dimension of each of its blocks."""
+    return [(where, mul, a.dim) for where, (mul, a) in zip(rep.slices, rep.blocks, strict=True) if a == c]
+
+
+class _Gather:
+    """Rows of several parts, each sorted as `_Products` sorts, by irrep: for each of `irreps` one block (d, copies * c, N)."""
+
+    def __init__(self, parts: Sequence[Blocks], irreps: Sequence[Irrep]) -> None:
+        self._sizes = [[mul * a.dim for mul, a in part] for part in parts]
+        found = [
+            [(i, j, mul) for i, part in enumerate(parts) for j, (mul, a) in enumerate(part) if a == c] for c in irreps
+        ]
+        self.counts = [sum(mul for *_, mul in places) for places in found]
+        self._places = [[place for place in places if place[2]] for places in found]
+        self._dims = [c.dim for c in irreps]
+
+    def __call__(self, parts: Sequence[Tensor], channels: int) -> list[Tensor]:
+        """parts: rows (r, channels * N)."""
+        # One split of each part, for the gradient is then put together once instead of padded for each block.
+        blocks = [part.split(sizes) if sizes else () for part, sizes in zip(parts, self._sizes, strict=True)]
+        n = parts[0].shape[1] // channels
+        none = parts[0].new_zeros(0, n)
+        return [
+            torch.cat([blocks[i][j].reshape(dim, mul * channels, n) for i, j, mul in places], dim=1)
+            if places
+            else none.view(dim, 0, n)
+            for dim, places in zip(self._dims, self._places, strict=True)
+        ]
+
+
+class _Mix(Constants):
+    """Schur's lemma on rows: of each irrep (d, size, N) -> (d, many, N)."""
+
+    def __init__(self, irreps: Sequence[Irrep], sizes: Sequence[int], many: int) -> None:
+        super().__init__()
+        self.weights = torch.nn.ParameterList(
+            torch.randn(a.endo, many, size) / max(1, size * a.endo) ** 0.5
+            for a, size in zip(irreps, sizes, strict=True)
+        )
+        for i, a in enumerate(irreps):
+            if a.endo > 1:
+                self.constant(f"endo_{i}", a.endomorphisms)
+
+    def forward(self, blocks: Sequence[Tensor]) -> list[Tensor]:
+        out = []
+        for i, (x, w) in enumerate(zip(blocks, self.weights, strict=True)):
+            if len(w) == 1:  # real type: every component alike
+                out.append(w.expand(len(x), -1, -1) @ x)
+                continue
+            full = torch.einsum("euk,eij->iujk", w, getattr(self, f"endo_{i}")).flatten(2).flatten(0, 1)
+            out.append((full @ x.flatten(0, 1)).unflatten(0, (len(x), -1)))
+        return out
+
+
+class _Channels(torch.nn.Module):
+    """Channels mixed with real weights, others for each irrep: (d, c, N) -> (d, c, N)."""
+
+    def __init__(self, irreps: Sequence[Irrep], channels: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(len(irreps), channels, channels) / channels**0.5)
+        self._which = np.repeat(np.arange(len(irreps)), [a.dim for a in irreps]).tolist()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight[self._which] @ x

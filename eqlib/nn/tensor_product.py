@@ -14,6 +14,8 @@ from eqlib.kernels import edge_maps
 from eqlib.nn.blocks import check_axis, shown, split
 from eqlib.products import SparseProduct, opened, pays
 
+Ints = NDArray[np.int64]
+
 
 class TensorProduct(Constants):
     """The equivariant bilinear map (..., rep_a.dim), (..., rep_b.dim) -> (..., rep_out.dim) over every allowed path.
@@ -93,23 +95,52 @@ class TensorProduct(Constants):
         self.weight = torch.nn.Parameter(torch.randn(start)) if weights == "shared" else None
 
     def _join_paths(self, tensors: dict[int, NDArray[np.float64]]) -> None:
-        """Without weights all paths are one list of coefficients: of x, of y, of the output, and its value."""
-        terms, values = [np.zeros((0, 3), dtype=np.int64)], [np.zeros(0)]
+        """Without weights all paths are one list of coefficients, but for those whose tensors are large and nearly empty."""
+        found = []
         for p, maps in tensors.items():
-            i, j = self._paths[p][:2]
-            (u, a), (v, b) = self.rep_a.blocks[i], self.rep_b.blocks[j]
-            n, ia, jb, k = np.nonzero(maps)
-            # An output block's order: map, copy of a, copy of b, component.
-            copies_a, copies_b = (index.reshape(-1, 1) for index in np.divmod(np.arange(u * v), max(1, v)))
-            rows = ((n * u + copies_a) * v + copies_b) * self.rep_out.blocks[p][1].dim + k
-            places = [
-                self.rep_a.slices[i].start + copies_a * a.dim + ia,
-                self.rep_b.slices[j].start + copies_b * b.dim + jb,
-                self.rep_out.slices[p].start + rows,
-            ]
-            terms.append(np.stack([place.ravel() for place in places], axis=1))
-            values.append(np.tile(maps[n, ia, jb, k], u * v))
-        self._terms, self._values = torch.tensor(np.concatenate(terms)), torch.tensor(np.concatenate(values))
+            n, i, j, k = np.nonzero(maps)
+            found.append(self._entries(p, n, i, j, k, maps[n, i, j, k]))
+        self._terms, self._values = _joined(found)
+
+    def _entries(
+        self, p: int, n: Ints, ia: Ints, jb: Ints, k: Ints, values: NDArray[np.float64]
+    ) -> tuple[Ints, NDArray[np.float64]]:
+        """Coefficients of one path's maps, entries (n, ia, jb, k): of x, of y, of the output (m, 3), and their values (m,)."""
+        i, j = self._paths[p][:2]
+        (u, a), (v, b) = self.rep_a.blocks[i], self.rep_b.blocks[j]
+        # An output block's order: map, copy of a, copy of b, component.
+        copies_a, copies_b = (index.reshape(-1, 1) for index in np.divmod(np.arange(u * v), max(1, v)))
+        rows = ((n * u + copies_a) * v + copies_b) * self.rep_out.blocks[p][1].dim + k
+        places = [
+            self.rep_a.slices[i].start + copies_a * a.dim + ia,
+            self.rep_b.slices[j].start + copies_b * b.dim + jb,
+            self.rep_out.slices[p].start + rows,
+        ]
+        return np.stack([place.ravel() for place in places], axis=1), np.tile(values, u * v)
+
+    @property
+    def coefficients(self) -> tuple[Tensor, Tensor]:
+        """Of a product without weights: terms (m, 3), the entries of x, y and the output, and their values (m,), float64.
+
+        Raises ValueError for a product with weights.
+
+        >>> from eqlib import groups, nn
+        >>> V = groups.SO3().rep("1")
+        >>> terms, values = nn.TensorProduct(V, V, V, weights=None).coefficients
+        >>> len(terms), values.square().sum().item()  # a cross product over 2^(1/2)
+        (6, 3.0)
+        """
+        if self.mode is not None:
+            raise ValueError(f"coefficients: got a product with weights={self.mode!r}, expected weights=None")
+        if not self._sparse:
+            return self._terms, self._values
+        found = [(self._terms.numpy(), self._values.numpy())]
+        for name, product in self._sparse.items():
+            assert isinstance(product, SparseProduct)
+            n, k = np.divmod(product.target.cpu().numpy(), product.shape[3])
+            index = product.left.cpu().numpy(), product.right.cpu().numpy()
+            found.append(self._entries(int(name), n, *index, k, product._exact["values"].numpy()))
+        return _joined(found)
 
     def _products(self, x: Tensor, y: Tensor, left: list[Tensor], right: list[Tensor]) -> Tensor:
         """Every copy of every kept irrep, in the order of rep_out's blocks."""
@@ -167,6 +198,11 @@ class TensorProduct(Constants):
             for terms, scale, (mul, c) in zip(out, self._scale, self.rep_out.blocks, strict=True)
         ]
         return torch.cat(parts, dim=-1)
+
+
+def _joined(found: list[tuple[Ints, NDArray[np.float64]]]) -> tuple[Tensor, Tensor]:
+    terms, values = zip((np.zeros((0, 3), dtype=np.int64), np.zeros(0)), *found, strict=True)
+    return torch.tensor(np.concatenate(terms)), torch.tensor(np.concatenate(values))
 
 
 class _Rows(Constants):

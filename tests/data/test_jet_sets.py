@@ -139,15 +139,32 @@ def test_other_numbers_of_a_particle_follow_it(many):
         assert one.extra.shape == (len(one.particles), 2) and one.extra.dtype == np.float32
         same = np.abs(one.extra[:, 0] - one.particles[:, 0]) < 1e-6 * one.particles[:, 0]
         assert same.all()  # a turn leaves energies alone
-    given = data.JetInputs(jets, "lab", particles=20, order="invariant", extra=True)
+    given = data.JetInputs(jets, "lab", particles=20, order="invariant", extra="stored")
     momenta, mask, extra, labels = given.batch(np.arange(6))
     assert extra.shape == (6, 20, 2) and labels is None
     assert np.allclose(extra, momenta[..., :2]) and not extra[~mask].any()
     padded, mask = jets.momenta()
     again = data.Jets.from_momenta(padded, mask, extra=padded[..., :2])
     assert np.array_equal(again.extra, jets.extra)
-    with pytest.raises(ValueError, match="extra: got True for jets without"):
-        data.JetInputs(data.Jets.from_momenta(padded, mask), extra=True)
+    with pytest.raises(ValueError, match='extra: got "stored" for jets without'):
+        data.JetInputs(data.Jets.from_momenta(padded, mask), extra="stored")
+    with pytest.raises(ValueError, match="extra: got 'type', expected None or one of"):
+        data.JetInputs(jets, extra="type")
+
+
+def test_what_a_detector_measures_along_its_beam(many):
+    """Turns about the beam leave it alone, and boosts along it but for log E and one shift of all pseudorapidities."""
+    beam = [groups.Lorentz().element(g) for g in ([0, 0, 0.7, 0, 0, 0], [0, 0, 0, 0, 0, 0.7], [0.7, 0, 0, 0, 0, 0])]
+    before, turned, boosted, tilted = (
+        data.JetInputs(jets, "jet", extra="beam").extra for jets in (many, *(many.moved(g) for g in beam))
+    )
+    mask = data.JetInputs(many, "jet").mask
+    assert before.shape == (*mask.shape, 3) and not before[~mask].any() and np.abs(before).max() <= 10
+    assert np.abs(turned - before).max() < 1e-5
+    assert np.abs(boosted - before)[..., 1].max() < 1e-5
+    shift = (boosted - before)[..., 2][mask]
+    assert np.abs(np.abs(shift) - 0.7).max() < 1e-5
+    assert np.abs(tilted - before)[..., 1].max() > 0.1
 
 
 @pytest.mark.parametrize(
