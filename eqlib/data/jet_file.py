@@ -19,7 +19,7 @@ from .jet_sets import Jets
 Array = NDArray[np.float64]
 
 FILE = Path(__file__).with_name("files") / "jets.npz"
-SHA256 = "e500cb250f6e59ad44f42e8f771b8c81504b5c200e158fbc55377fc52833407d"
+SHA256 = "78cd75dcc38e6967ad716fc0728755aae4d2f8228491f9ff6232722ce764f123"
 SPLITS = ("train", "valid", "test")
 MOST = 128  # constituents of a jet, the hardest ones
 

@@ -33,7 +33,7 @@ from eqlib.products import engines, opened
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
 PARTICLES = 30.0  # a sum over particles is divided by about their number
 NOWHERE = -1e4  # where silu is 0 in every dtype
-MASSES = 16  # Gaussians of the logarithm of the jet's mass
+MASSES, PAIR_MASSES = 16, 12  # Gaussians of the logarithm of the jet's mass, and of a pair's
 
 
 def squash(x: Tensor, sharpness: float) -> Tensor:
@@ -58,6 +58,7 @@ class LorentzGroupNetwork(Constants):
         mu: scale in the vectors' unit, see `Harmonics`. products: False leaves the Clebsch-Gordan products out.
         masses: between which masses the jet's own is resolved for the head, the vectors' unit; pure takes their geometric
             mean as its unit. None: log s alone.
+        shares: between which shares of s a pair's mass is resolved, (2 p_i.p_j)^(1/2) over 2^(1/2) (ours). None: p_i.p_j alone.
         extra: how many other numbers of a particle there are that no transformation changes, such as its type.
         pure: the network as it was published instead of ours, see the table above.
 
@@ -86,6 +87,7 @@ class LorentzGroupNetwork(Constants):
         mu: float = 5.0,
         products: bool = True,
         masses: tuple[float, float] | None = (30.0, 500.0),
+        shares: tuple[float, float] | None = (1e-4, 0.7),
         extra: int = 0,
         pure: bool = False,
     ) -> None:
@@ -104,6 +106,7 @@ class LorentzGroupNetwork(Constants):
             )
         self.group, self.mu, self.extra, self.pure = group, mu, extra, pure
         self.masses = None if masses is None else Masses(MASSES, *masses)
+        self.shares = None if shares is None or pure else Masses(PAIR_MASSES, *shares)
         self.constant("metric", group.metric)
         vector = group.vector.blocks[0][1]
         labels = [group.irrep(a) for a in irreps]
@@ -122,7 +125,8 @@ class LorentzGroupNetwork(Constants):
         before, layers = [vector] if labels else [], []
         for few, many in zip(sizes[:-1], sizes[1:], strict=True):
             ends = (group, before, few, labels, many)
-            layers.append(_PureLayer(*ends, hidden) if pure else _Layer(*ends, scalars, hidden, products))
+            kinds = 1 + (0 if self.shares is None else PAIR_MASSES)
+            layers.append(_PureLayer(*ends, hidden) if pure else _Layer(*ends, scalars, hidden, kinds, products))
             before = labels
         self.layers = torch.nn.ModuleList(layers)
         self.rep = group.rep([(sizes[-1], a) for a in labels])
@@ -182,7 +186,8 @@ class LorentzGroupNetwork(Constants):
         else:
             share = (dual * total).sum(0)
             about = [squash(share, PAIRS), squash(own, PAIRS), size.expand_as(share), count.expand_as(share)]
-            begin, pairs = [p, total], squash(pairs, PAIRS)
+            begin, resolved = [p, total], squash(pairs, PAIRS)[None]
+            pairs = resolved if self.shares is None else torch.cat([resolved, self.shares(pairs).movedim(-1, 0)])
         if extra is not None:
             about += (extra.movedim(-1, 0) * keep).unbind(0)
         scalars = _on_rows(self.enter, torch.stack(about).flatten(1))
@@ -229,10 +234,12 @@ class _Layer(torch.nn.Module):
         many: int,
         scalars: int,
         hidden: int,
+        kinds: int,
         products: bool,
     ) -> None:
         super().__init__()
-        self.pair, self.left, self.right = (torch.nn.Linear(n, hidden, bias=n == 1) for n in (1, scalars, scalars))
+        self.pair, self.left, self.right = (torch.nn.Linear(n, hidden, bias=False) for n in (kinds, scalars, scalars))
+        self.bias = torch.nn.Parameter(torch.zeros(hidden, 1))
         self.few, invariants = few, 0
         if few:
             keep = (group.trivial, *after)
@@ -251,9 +258,9 @@ class _Layer(torch.nn.Module):
     def forward(
         self, scalars: Tensor, tensors: Tensor, p: Tensor, pairs: Tensor, keep: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """scalars (s, N), tensors (d, c, N), p (v, N), pairs (batch, n, n), keep (batch, n)."""
+        """scalars (s, N), tensors (d, c, N), p (v, N), pairs (kinds, batch, n, n), keep (batch, n)."""
         shape = keep.shape
-        left = torch.addmm(self.pair.bias[:, None], self.left.weight, scalars).unflatten(1, shape)
+        left = torch.addmm(self.bias, self.left.weight, scalars).unflatten(1, shape)
         # silu is 0 there, and so are the messages of particles that are not, without another pass over all pairs.
         right = (self.right.weight @ scalars).unflatten(1, shape).masked_fill(keep == 0, NOWHERE)
         weigh = self.weigh.weight if self.few else left.new_zeros(0, len(left))
@@ -312,7 +319,7 @@ class _PureLayer(torch.nn.Module):
 def _messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: Tensor) -> tuple[Tensor, Tensor]:
     """m = silu(left_i + right_j + pair x_ij) of all pairs: its sum over j (h, batch, n), and weigh m (c, batch, n, n).
 
-    left, right (h, batch, n), pair (h, 1), pairs x (batch, n, n), weigh (c, h).
+    left, right (h, batch, n), pair (h, kinds), pairs x (kinds, batch, n, n), weigh (c, h).
     """
     if torch.compiler.is_compiling() or not engines.differentiated(left, right, pair, pairs, weigh):
         return _plain_messages(left, right, pair, pairs, weigh)
@@ -320,12 +327,13 @@ def _messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: T
 
 
 def _before_silu(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor) -> Tensor:
-    return torch.addcmul(left[..., None] + right[:, :, None], pair[..., None, None], pairs)
+    both = left[..., None] + right[:, :, None]
+    return torch.addmm(both.flatten(1), pair, pairs.flatten(1)).view_as(both)
 
 
 def _plain_messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: Tensor) -> tuple[Tensor, Tensor]:
     m = torch.nn.functional.silu(_before_silu(left, right, pair, pairs))
-    return m.sum(-1), (weigh @ m.flatten(1)).unflatten(1, pairs.shape)
+    return m.sum(-1), (weigh @ m.flatten(1)).unflatten(1, pairs.shape[1:])
 
 
 class _Messages(torch.autograd.Function):
@@ -359,7 +367,7 @@ class _Messages(torch.autograd.Function):
         torch.ops.aten.silu_backward.grad_input(g, z, grad_input=g)
         rows = g.flatten(1)
         of_pairs = (pair.T @ rows).view_as(pairs) if ctx.needs_input_grad[3] else None
-        return g.sum(-1), g.sum(-2), (rows @ pairs.flatten())[:, None], of_pairs, of_weigh
+        return g.sum(-1), g.sum(-2), rows @ pairs.flatten(1).T, of_pairs, of_weigh
 
 
 def _on_rows(net: torch.nn.Sequential, x: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ NETWORKS = {
     "linear": lambda: models.LorentzGroupNetwork(groups.Lorentz(), products=False),
     "invariants": lambda: models.LorentzGroupNetwork(groups.Lorentz(), irreps=()),
     "pure": lambda: models.LorentzGroupNetwork(groups.Lorentz(), pure=True),
-    "no masses": lambda: models.LorentzGroupNetwork(groups.Lorentz(), masses=None),
+    "no masses": lambda: models.LorentzGroupNetwork(groups.Lorentz(), masses=None, shares=None),
     "particlenet": lambda: models.ParticleNet(),
     "deep sets": lambda: models.DeepSets(),
     "transformer": lambda: models.JetTransformer(),
@@ -221,10 +221,10 @@ def test_products_sorted_by_irrep_are_those_of_the_layer():
 
 
 def test_gradients_of_messages_and_of_their_gradients():
-    """In place, computed anew, against the plain way; hidden 3, batch 2, four particles, two channels or none."""
+    """In place, computed anew, against the plain way; hidden 3, batch 2, four particles, five numbers a pair, two channels or none."""
     torch.manual_seed(0)
     for channels in (2, 0):
-        shapes = ((3, 2, 4), (3, 2, 4), (3, 1), (2, 4, 4), (channels, 3))
+        shapes = ((3, 2, 4), (3, 2, 4), (3, 5), (5, 2, 4, 4), (channels, 3))
         inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
         assert torch.autograd.gradcheck(models.lorentz_group._messages, inputs)
         assert torch.autograd.gradgradcheck(models.lorentz_group._messages, inputs)
