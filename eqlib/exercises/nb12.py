@@ -115,9 +115,7 @@ def degrees(answer: Any) -> None:
             require(held != [0, 1, 2], f"{given}: down to 0 it goes only where the two spins are equal")
             require(held != [0.5, 1.5], f"{given}: these are the two spins themselves: what does their product hold?")
         dims = sum(2 * l + 1 for l in held)
-        require(
-            dims == (k + 1) * (n + 1), f"{given}: {held} have {dims:g} components, {given} has {(k + 1) * (n + 1)}"
-        )
+        require(dims == (k + 1) * (n + 1), f"{given}: {held} have {dims:g} components, {given} has {(k + 1) * (n + 1)}")
         require(held == _degrees(k, n), f"{given}: not {held}, though the components add up")
 
 
@@ -127,7 +125,17 @@ def degrees(answer: Any) -> None:
         ([2, 0, 0, 2], "as two"),
         ([1, 1, 1, 1], "each of them once"),
     ],
-    wrong=[[0, 1, 2, 0], [6, 0, 0, 0], [2, 0, 0, 1, 0], [2, 0, 1], 24, "2 0 0 1", [2.5, 0, 0, 1], [-1, 0, 0, 1], [3, 2, 0, 0]],
+    wrong=[
+        [0, 1, 2, 0],
+        [6, 0, 0, 0],
+        [2, 0, 0, 1, 0],
+        [2, 0, 1],
+        24,
+        "2 0 0 1",
+        [2.5, 0, 0, 1],
+        [-1, 0, 0, 1],
+        [3, 2, 0, 0],
+    ],
 )
 def field_times_momentum(answer: Any) -> None:
     """How often the real irreps (1,1), (2,0), (2,2) and (3,1) are in (2,0) x (1,1)."""

@@ -52,7 +52,7 @@ def _unit(name: str, directions: ArrayLike) -> NDArray[np.float64]:
     """Directions as (n, 3), or a ValueError."""
     found = np.asarray(directions, dtype=np.float64)
     if found.ndim != 2 or found.shape[1] != 3 or not (np.abs((found**2).sum(1) - 1) < 1e-6).all():
-        what = found.shape if found.ndim != 2 or found.shape[1] != 3 else "others"
+        what = found.shape if found.ndim != 2 or found.shape[1] != 3 else "other lengths"
         raise ValueError(f"{name}: got {what}, expected directions (n, 3) of length 1")
     return found
 
