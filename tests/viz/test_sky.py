@@ -34,8 +34,15 @@ def test_lines_are_closed_and_hidden_behind_near_ones() -> None:
     down = round(100 + 94 * np.sqrt(0.5))
     near = image.getpixel((100, down))
     assert near == ImageColor.getrgb(viz.PALETTE[0])
-    far = image.getpixel((100, round(100 - 94 * np.sqrt(0.5))))
-    assert far != near and far[2] > far[0]
+    up = round(100 - 94 * np.sqrt(0.5))
+    around = [image.getpixel((100, y)) for y in range(up - 3, up + 4)]
+    assert (
+        near not in around and min(colour[0] for colour in around) < image.getpixel((100, 100))[0] - 40
+    )  # pale, and there
+    across, behind = [(0.8, 0.6, 0), (0.8, -0.6, 0)], [(-0.8, 0, 0.6), (-0.8, 0, -0.6)]
+    crossing = viz.plot_sky(np.zeros((0, 3)), [across, behind], towards=(1, 0, 0), size=200)
+    assert near in [crossing.getpixel((100, y)) for y in (99, 100, 101)]
+    assert near not in [crossing.getpixel((x, 80)) for x in range(200)]
     square = [(1, 0, 0), (0.8, 0.6, 0), (0.8, 0, 0.6)]
     pixels = np.asarray(viz.plot_sky([(0, 0, 1)], [square], towards=(1, 0, 0), size=200)).astype(int)
     middle = pixels[round(100 - 94 * 0.3), 100]  # half way from the third point back to the first
