@@ -24,7 +24,7 @@ def plot_sky(
     the globe's middle to the reader's eye; z points up.
 
     >>> from eqlib import viz
-    >>> viz.plot_sky([(1, 0, 0)], towards=(1, 0, 0), size=100).getpixel((50, 50))  # a star before us
+    >>> viz.plot_sky([(1, 0, 0)], towards=(1, 0, 0), size=200).getpixel((100, 100))  # a star before us
     (34, 34, 34)
     """
     points = [_unit("stars", stars), *(_unit(f"lines[{i}]", line) for i, line in enumerate(lines))]
