@@ -98,6 +98,16 @@ from eqlib.kernels import grid_basis
 right = grid_basis._harmonics
 grid_basis._harmonics = lambda group, size, degree: right(group, size, degree)[:, ::-1]
 """,
+    # Boosts that go a millionth too far, in every irrep alike.
+    "12_lorentz_group.ipynb": """
+import numpy as np
+from eqlib.groups import Lorentz
+right = Lorentz.matrices
+def wrong(self, label):
+    generators, discrete = right(self, label)
+    return generators * np.array([1, 1, 1, 1 + 1e-6, 1 + 1e-6, 1 + 1e-6])[:, None, None], discrete
+Lorentz.matrices = wrong
+""",
     # Four-vectors with the metric of Euclid.
     "13_jet_tagging.ipynb": """
 import numpy as np

@@ -163,15 +163,15 @@ class SL2C(Group):
         flipped = np.linalg.det(matrices) < 0
         if flipped.any() and self.components == 1:
             raise ValueError(f"matrix of {self} must have determinant +1: parity needs Lorentz(parity=True)")
-        # L = h B R: the boost is read off where L sends the time axis, the rotation is what is left.
+        # L = h B R: the boost is read off where L sends the time axis, the rotation is L's polar factor. To undo the boost
+        # instead would subtract numbers of gamma^2, and lose as many digits.
         proper = np.where(flipped[:, None, None], METRIC @ matrices, matrices)
         momentum = proper[:, 1:, 0]
         size = np.linalg.norm(momentum, axis=1, keepdims=True)
         rapidity = np.arcsinh(size) * momentum / np.maximum(size, 1e-300)
         boost = self.element(np.concatenate([np.zeros_like(rapidity), rapidity], axis=1), flipped.astype(np.int64))
-        undo = METRIC @ _boost(momentum) @ METRIC  # the inverse boost
-        u, _, vt = np.linalg.svd((undo @ proper)[:, 1:, 1:])
-        rotvec = Rotation.from_matrix(u @ vt).as_rotvec()
+        u, _, vt = np.linalg.svd(proper)
+        rotvec = Rotation.from_matrix((u @ vt)[:, 1:, 1:]).as_rotvec()
         return boost * self.element(np.concatenate([rotvec, np.zeros_like(rotvec)], axis=1))
 
 
@@ -265,12 +265,3 @@ def _ascending(odd: bool) -> Iterator[tuple[int, int]]:
                 and (odd or (k + n) % 2 == 0)
             ):
                 yield k, n
-
-
-def _boost(momentum: Array) -> Array:
-    """(n, 4, 4) pure boost that takes (1, 0, 0, 0) to (sqrt(1 + p.p), p)."""
-    energy = np.sqrt(1 + (momentum**2).sum(axis=1))
-    out = np.zeros((len(momentum), 4, 4))
-    out[:, 0, 0], out[:, 0, 1:], out[:, 1:, 0] = energy, momentum, momentum
-    out[:, 1:, 1:] = np.eye(3) + momentum[:, :, None] * momentum[:, None, :] / (1 + energy)[:, None, None]
-    return out

@@ -1,6 +1,6 @@
 """Pure `plot_*(...)` functions, and the widgets that call them. Public names are re-exported here, one line a file."""
 
-from eqlib.viz.curves import plot_bars, plot_histograms, plot_paths, plot_roc, plot_spread
+from eqlib.viz.curves import plot_bars, plot_curves, plot_histograms, plot_paths, plot_roc, plot_spread
 from eqlib.viz.dials import dial, matrix
 from eqlib.viz.fields import plot_fields, plot_kernel
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
@@ -9,6 +9,7 @@ from eqlib.viz.networks import plot_convolutional, plot_dense, plot_graphs
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
 from eqlib.viz.scenes import Arrows, Labels, Points, Sticks, Surface, radial_surface
+from eqlib.viz.sky import plot_sky
 from eqlib.viz.sphere import plot_on_sphere
 from eqlib.viz.tables import letters, plot_table
 from eqlib.viz.turning import turntable
@@ -31,6 +32,7 @@ __all__ = [
     "plot_bars",
     "plot_boosted_jet",
     "plot_convolutional",
+    "plot_curves",
     "plot_dense",
     "plot_fano",
     "plot_fields",
@@ -46,6 +48,7 @@ __all__ = [
     "plot_roc",
     "plot_roots",
     "plot_scene",
+    "plot_sky",
     "plot_spread",
     "plot_table",
     "plot_weights",

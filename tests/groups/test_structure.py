@@ -106,6 +106,42 @@ def test_light_cone_coordinates():
     assert np.abs(group.metric - group.coordinates @ np.diag([1.0, -1, -1, -1]) @ group.coordinates.T).max() < 1e-14
 
 
+def boosted_turns(rapidity, seed):
+    """Fifty boosts of this rapidity in random directions, and fifty turns."""
+    rng = np.random.default_rng(seed)
+    turns, boosts = rng.normal(size=(2, 50, 3))
+    boosts *= rapidity / np.linalg.norm(boosts, axis=1, keepdims=True)
+    group = groups.Lorentz()
+    return group.element(np.c_[0 * boosts, boosts]), group.element(np.c_[turns, 0 * turns])
+
+
+@pytest.mark.parametrize("rapidity", [0.0, 3.0, 6.0, 10.0])
+def test_a_turn_is_read_behind_a_strong_boost(rapidity):
+    """The turn in boost x turn is found to some gamma eps; undoing the boost first would lose gamma^2 eps."""
+    group = groups.Lorentz()
+    boost, turn = boosted_turns(rapidity, 0)
+    (_, boosts), (_, turns) = group.from_matrix(group.matrix(boost) @ group.matrix(turn)).factors
+    off = np.abs(group.matrix(group.element(turns)) - group.matrix(turn)).max()
+    assert off < 5e-15 * np.cosh(rapidity)
+    assert np.abs(boosts - boost.factors[0][1]).max() < 1e-13
+
+
+def test_products_of_strong_boosts_in_every_irrep():
+    """D(g) D(h) = D(g h) for k + n <= 8 and rapidity 3 each, g h read from its matrix; relative to the two factors."""
+    group = groups.Lorentz()
+    (boost, turn), (other, back) = boosted_turns(3.0, 1), boosted_turns(3.0, 2)
+    g, h = turn * boost, other * back
+    anew = group.from_matrix(group.matrix(g) @ group.matrix(h))
+    for k, n in zip(*np.tril_indices(9), strict=True):
+        if k + n not in (0, 2, 4, 6, 8):
+            continue
+        a = group.irrep(f"({k},{n})")
+        left, right = a(g), a(h)
+        size = np.linalg.norm(left, 2, axis=(1, 2)) * np.linalg.norm(right, 2, axis=(1, 2))
+        assert (np.linalg.norm(left @ right - a(anew), 2, axis=(1, 2)) < 1e-12 * size).all(), a
+        assert np.abs(size / np.exp(3.0 * (k + n)) - 1).max() < 1e-12  # what a boost stretches by, twice
+
+
 @pytest.mark.parametrize("group", [groups.O3(), groups.Cyclic(6), groups.Lorentz(parity=True)], ids=str)
 def test_copies_and_pickles_are_equal(group):
     rep = group.rep([(2, a) for a, _ in zip(group.irreps(), range(3), strict=False)])

@@ -98,6 +98,22 @@ def test_a_curve_shows_mean_and_spread() -> None:
     assert viz.plot_spread([1, 2], {"a": [1, 10]}, "n", "error", log_y=True).axes[0].get_yscale() == "log"
 
 
+def test_curves_are_lines_of_their_own() -> None:
+    """Each name's points as they are, in a colour and a dash of its own; the axis is logarithmic if asked."""
+    x, y = [0.0, 1.0, 3.0], [1.0, 10.0, 100.0]
+    figure = viz.plot_curves({"one": (x, y), "two": (x, [5.0, 5.0, 6.0])}, "x", "y", log_y=True)
+    (axes,) = figure.axes
+    assert axes.lines[0].get_xydata().tolist() == [[0, 1], [1, 10], [3, 100]]
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 2
+    assert axes.get_yscale() == "log" and (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
+    assert viz.plot_curves({"one": (x, y)}, "x", "y").axes[0].get_yscale() == "linear"
+    with pytest.raises(ValueError, match="curves must not be empty"):
+        viz.plot_curves({}, "x", "y")
+    with pytest.raises(ValueError, match=r"curves\['one'\] must be two rows of one length, got \(3,\) and \(2,\)"):
+        viz.plot_curves({"one": (x, [1.0, 2.0])}, "x", "y")
+
+
 def test_roc_curves_leave_out_what_has_no_background() -> None:
     figure = viz.plot_roc({"a": ([0, 0.5, 1], [0, 0.01, 1]), "b": ([0, 1], [0.1, 1])}, floor=0.05)
     (axes,) = figure.axes
