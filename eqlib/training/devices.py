@@ -10,6 +10,17 @@ from torch import Tensor, nn
 
 from eqlib.training.batches import CPU
 
+KEPT = (1 << 25) - (1 << 16)  # bytes: malloc's limit grows to that of the largest block it gave back, up to 32 MiB
+
+
+def keep_memory() -> None:
+    """Let one step find the memory of the last: glibc gives back what is free at its end, and the first touch of new is slow.
+
+    A block that is asked for and freed, never touched, raises what it keeps (mallopt(3), M_MMAP_THRESHOLD) to 64 MiB; elsewhere
+    nothing happens. A step of a small network may lose a quarter of its time otherwise.
+    """
+    torch.empty(KEPT, dtype=torch.uint8)
+
 
 def device(name: str | torch.device | None = None) -> torch.device:
     """The device of this name; None or "auto": the first that is here of cuda, mps and cpu.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from eqlib import processes
 from eqlib.training.batches import Data, Metric, Source, as_data, explained, tensors
 from eqlib.training.checkpoint import reserved, shapes
-from eqlib.training.devices import placed, reseed, seeded
+from eqlib.training.devices import keep_memory, placed, reseed, seeded
 from eqlib.training.evaluation import evaluate
 from eqlib.training.recipe import Recipe, choose, describe, expect_callable
 from eqlib.training.report import Report
@@ -69,6 +69,7 @@ def fit(
     data, held_out = as_data("train", train), None if valid is None else as_data("valid", valid)
     if recipe.best and held_out is None:
         raise ValueError(f'best: got {recipe.best!r}, expected None, or "min" or "max" together with valid=...')
+    keep_memory()
     with placed(model, device) as here:
         optim = recipe.optimizer(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         sizes = {"len(train)": len(data), "len(valid)": 0 if held_out is None else len(held_out)}

@@ -1,0 +1,160 @@
+"""What a training step of the Lorentz group network costs, beside an older commit's; writes results/jets_speed.json.
+
+    git worktree add /tmp/older a597038
+    python benchmarks/jets_speed.py --against /tmp/older      # some three minutes, on an idle core
+    python benchmarks/jets_speed.py                           # without the other
+
+The network of the original's kind: three layers, channels 2-4-4-2, irreps up to (2,2), hidden networks of width 16, and no
+basis of masses, which the older one lacks. One thread, process time, the shipped jets, a step of forward, backward and Adam.
+Every size is measured in a process of its own, ours and the other's by turns; each is the median of its steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqlib import data, training
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results" / "jets_speed.json"
+BATCH, STEPS, ROUNDS = 8, 20, 3
+PARTICLES = (12, 25, 50, 100, 200)
+IRREPS = {1: ["(1,1)"], 2: ["(1,1)", "(2,0)", "(2,2)"], 3: ["(1,1)", "(2,0)", "(2,2)", "(3,1)", "(3,3)"]}
+IRREPS[4] = [*IRREPS[3], "(4,0)", "(4,2)", "(4,4)"]
+
+# Runs with either package: arguments are a file of jets and the network's; prints one line.
+WORKER = """
+import json, re, sys, time
+import numpy as np, torch
+torch.set_num_threads(1)
+from eqlib import groups, models, training
+torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)  # as `training.fit` does: memory of one step serves the next
+path, given, steps, train, engine = json.loads(sys.argv[1])
+if engine:
+    from eqlib import products
+    products.using(engine).__enter__()
+with np.load(path) as file:
+    momenta, mask, labels = (torch.as_tensor(file[name]) for name in ("momenta", "mask", "labels"))
+torch.manual_seed(0)
+net = models.LorentzGroupNetwork(groups.Lorentz(), **given)
+optimizer = torch.optim.Adam(net.parameters(), fused=True)
+
+
+def step():
+    if not train:
+        with torch.no_grad():
+            return net(momenta, mask)
+    optimizer.zero_grad()
+    training.cross_entropy(net(momenta, mask), labels).backward()
+    optimizer.step()
+
+
+def peak():
+    with open("/proc/self/status") as file:  # not getrusage, whose peak a process inherits from the one that starts it
+        return int(re.search(r"VmHWM:\\s+(\\d+)", file.read())[1]) / 1024
+
+
+net.train(train)
+if steps:
+    for _ in range(3):
+        step()
+    times = []
+    for _ in range(steps):
+        start = time.process_time()
+        step()
+        times.append(time.process_time() - start)
+    print(json.dumps({"ms": 1e3 * float(np.median(times)) / len(mask), "parameters": sum(p.numel() for p in net.parameters())}))
+else:  # memory above what is there before a batch, of many jets so that little else counts
+    net(momenta[:2], mask[:2]).sum().backward()
+    before = peak()
+    step()
+    print(json.dumps({"mb": (peak() - before) / len(mask)}))
+"""
+
+
+def measured(
+    folder: Path,
+    particles: int,
+    jets: int = BATCH,
+    steps: int = STEPS,
+    train: bool = True,
+    engine: str = "",
+    **given: Any,
+) -> dict[str, float]:
+    """One process with the package of this folder: ms a jet and step, or with steps=0 MB a jet."""
+    taken = data.JetInputs(data.jets("train", number=jets), "jet", particles)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "jets.npz"
+        np.savez(path, momenta=taken.momenta, mask=taken.mask, labels=taken.labels)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        command = [sys.executable, "-c", WORKER, json.dumps([str(path), given, steps, train, engine])]
+        environment = os.environ | threads | {"PYTHONPATH": str(folder)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{folder} with {given} failed: {done.stderr.strip()[-800:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def exponent(sizes: list[float], values: list[float]) -> float:
+    """Of a power law through the last three."""
+    return round(float(np.polyfit(np.log(sizes[-3:]), np.log(values[-3:]), 1)[0]), 2)
+
+
+def speed(older: Path | None, rounds: int = ROUNDS, steps: int = STEPS) -> dict[str, Any]:
+    """The line of the log."""
+    plain: dict[str, Any] = {"masses": None, "shares": None}
+    kind: dict[str, Any] = {"channels": [2, 4, 4, 2]}
+    ways = {
+        "fast": (ROOT, kind | plain, "fast"),
+        "torch": (ROOT, kind | plain, "torch"),
+        "masses": (ROOT, kind, "fast"),
+    }
+    if older is not None:
+        ways["older"] = (older, kind, "")
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, (folder, given, engine) in ways.items():
+            times[name].append(measured(folder, 50, steps=steps, engine=engine, **given)["ms"])
+    line: dict[str, Any] = {"ms_a_jet": {name: [round(x, 3) for x in found] for name, found in times.items()}}
+    if older is not None:
+        pairs = np.array(times["older"]) / np.array(times["fast"])
+        line["times_older"] = [round(float(x), 2) for x in (np.median(pairs), pairs.min(), pairs.max())]
+    by_particles = [measured(ROOT, n, steps=steps, **kind)["ms"] for n in PARTICLES]
+    by_irreps = [measured(ROOT, 50, steps=steps, irreps=irreps, **kind)["ms"] for irreps in IRREPS.values()]
+    line["particles"] = {"n": list(PARTICLES), "ms": [round(x, 3) for x in by_particles]}
+    line["irreps"] = {"k": list(IRREPS), "ms": [round(x, 3) for x in by_irreps]}
+    line["particles"]["exponent"] = exponent(list(PARTICLES), by_particles)
+    line["irreps"]["exponent"] = exponent([k + 1 for k in IRREPS], by_irreps)
+    line["mb_a_jet_100"] = round(measured(ROOT, 100, jets=64, steps=0, **kind)["mb"], 2)
+    if older is not None:
+        line["mb_a_jet_100_older"] = round(measured(older, 100, jets=64, steps=0, **kind)["mb"], 2)
+    small = {"channels": [2, 3, 3, 2], "scalars": 8, "hidden": 8}
+    found = measured(ROOT, 50, jets=100, steps=steps, train=False, **small)
+    line["inference"] = {"parameters": found["parameters"], "jets_a_second": round(1e3 / found["ms"])}
+    return line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="a checkout of an older commit")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="where to write the line (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one round of two steps, to see that it runs")
+    args = parser.parse_args()
+    found = speed(args.against, *((1, 2) if args.quick else ()))
+    command = "python benchmarks/jets_speed.py" + (" --against a597038" if args.against else "")
+    found = {"command": command, **found, **training.runs.stamp()}
+    training.runs.write(args.json, json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
