@@ -6,7 +6,6 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -188,7 +187,7 @@ class JetStream:
             raise ValueError(f"at_once: got {at_once!r}, expected at least 1")
         self.files, self._how = files, (frame, particles, order)
         self._together = max(1, at_once // max(block.number for block in files.blocks))
-        self._held: OrderedDict[int, JetInputs] = OrderedDict()  # what was asked for last stands last
+        self._held: dict[int, JetInputs] = {}  # what was read last stands last
         self._inputs(0)  # what is wrong with the arguments is said here
 
     def __len__(self) -> int:
@@ -240,9 +239,8 @@ class JetStream:
         """The inputs of a block, which is read unless it is here."""
         if block not in self._held:
             while len(self._held) >= self._together:
-                self._held.popitem(last=False)
+                del self._held[next(iter(self._held))]
             self._held[block] = JetInputs(self.files.read(self.files.blocks[block]), *self._how)
-        self._held.move_to_end(block)
         return self._held[block]
 
 
