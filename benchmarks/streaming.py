@@ -1,0 +1,181 @@
+"""What jets in files cost: reading, memory, training on one and two processes; writes benchmarks/results/streaming.json.
+
+    python benchmarks/streaming.py             # every run that the log lacks, then the table
+    python benchmarks/streaming.py --again     # logged runs too, beside the log
+    python benchmarks/streaming.py --table     # the table of the log, nothing run
+
+The files are made in a temporary folder: the shipped jets again and again, as the reference set's HDF5 (806 columns of a pandas
+table, blosc at level 9) and as shards of 10,000. `read` is an epoch of `JetStream` for a Lorentz group network: read, checked, turned to
+light-cone components, shuffled, given out in batches of 50; `microseconds` of processor time a jet, of which `bare` is `JetFiles.read`
+alone. `memory` is the same, of 20,000 and 200,000 jets: `megabytes` are what it added to the largest size of the process.
+`train` is an epoch of the network `lorentz` on a stream of so many processes: `jets_a_second` on the clock, `microseconds` of
+processor time a jet, of process 0. Each run is a process of its own, one thread each; rounds take turns, because machines drift.
+Needs the packages tables and pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqlib import data
+from eqlib.data.jet_file import FILE
+from eqlib.training import runs
+
+RESULTS = Path(__file__).parent / "results" / "streaming.json"
+SHARD = 10_000
+BATCH = 50
+#: measure, files, jets, processes
+POINTS = [
+    ("read", "hdf5", 20_000, 1),
+    ("read", "shards", 20_000, 1),
+    ("memory", "hdf5", 20_000, 1),
+    ("memory", "hdf5", 200_000, 1),
+    ("memory", "shards", 20_000, 1),
+    ("memory", "shards", 200_000, 1),
+    ("train", "hdf5", 1_000, 1),
+    ("train", "hdf5", 1_000, 2),
+]
+SEEDS = (0, 1, 2)
+
+
+def write(folder: Path, kind: str, jets: int) -> list[Path]:
+    """Files of so many jets, made once; of shards the same one again and again."""
+    if kind == "shards":
+        return [FILE] * (jets // SHARD)
+    path = folder / f"{jets}.h5"
+    if not path.exists():
+        import pandas
+
+        shipped = [data.jets(split).momenta(128)[0] for split in ("train", "valid", "test")]
+        momenta = np.pad(np.concatenate(shipped), ((0, 0), (0, 72), (0, 0))).astype(np.float32)
+        labels = np.concatenate([data.jets(split).labels for split in ("train", "valid", "test")])
+        names = [f"{name}_{k}" for k in range(200) for name in ("E", "PX", "PY", "PZ")]
+        names += ["truthE", "truthPX", "truthPY", "truthPZ"]
+        part = pandas.DataFrame(np.column_stack([momenta.reshape(-1, 800), momenta.sum(1)]), columns=names)
+        part = part.assign(ttv=0, is_signal_new=labels)
+        with pandas.HDFStore(str(path), "w", complib="blosc", complevel=9) as store:
+            for first in range(0, jets, len(part)):
+                store.append("table", part[: jets - first], format="table", index=False)
+    return [path]
+
+
+def epoch(stream: data.JetStream) -> None:
+    import torch
+
+    for batch in stream.batches(BATCH, torch.Generator().manual_seed(0)):
+        stream.batch(batch.numpy())
+
+
+def here(measure: str, files: list[str], jets: int) -> dict[str, Any]:
+    """One measurement in this process, or in this one of torchrun's; the line of process 0."""
+    import torch
+
+    from eqlib import processes, training
+    from eqlib.tasks import jets as task
+
+    torch.set_num_threads(1)
+    source = data.JetFiles(files)
+    stream = data.JetStream(source)
+    bytes_of = sum(Path(path).stat().st_size for path in files)
+    line: dict[str, Any] = {"bytes_a_jet": round(bytes_of / len(source))}
+    if measure == "train":
+        net, history = task.make("lorentz", 0), None
+        options: dict[str, Any] = {"epochs": 1, "batch_size": BATCH, "optimizer": torch.optim.AdamW, "clip": 1.0}
+        training.fit(
+            net, training.cross_entropy, data.JetInputs(data.jets("valid", number=BATCH)), **options, progress=False
+        )
+        history = training.fit(net, training.cross_entropy, stream, progress=False, **options)
+        line |= {"jets_a_second": round(jets / history.total_seconds, 1), "processes": processes.size()}
+        return line | {"microseconds": round(history.total_cpu_seconds / jets * 1e6, 1)}
+    if measure == "memory":
+        before = runs_size()
+        epoch(stream)
+        return line | {"megabytes": round((largest() - before) / 2**20, 1)}
+    start, clock = time.process_time(), time.perf_counter()
+    epoch(stream)
+    line |= {"microseconds": round((time.process_time() - start) / jets * 1e6, 1)}
+    line |= {"jets_a_second": round(jets / (time.perf_counter() - clock), 1)}
+    start = time.process_time()
+    for block in source.blocks:
+        source.read(block)
+    return line | {"bare": round((time.process_time() - start) / jets * 1e6, 1)}
+
+
+def runs_size() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def largest() -> int:
+    """The largest size of this process so far, bytes; where the system does not say, the size now."""
+    if sys.platform == "win32":
+        return runs_size()
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def run(measure: str, files: str, jets: int, processes: int, seed: int) -> dict[str, Any]:
+    """One line of the log, from fresh processes. `seed` only numbers the repetitions."""
+    job = json.dumps([measure, [str(path) for path in write(Path(tempfile.gettempdir()), files, jets)], jets])
+    root = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"PYTHONPATH": root}
+    start = [sys.executable]
+    if processes > 1:
+        start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    clock = time.perf_counter()
+    done = subprocess.run([*start, __file__, "--here", job], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{job} failed: {done.stderr.strip()[-800:]}")
+    (found,) = (json.loads(text) for text in done.stdout.splitlines() if text.startswith("{"))
+    line = {"command": "python benchmarks/streaming.py", "measure": measure, "files": files, "jets": jets}
+    line |= {"processes": processes, "seed": seed} | found
+    return line | {"seconds": round(time.perf_counter() - clock, 1), "threads": 1}
+
+
+def table() -> str:
+    """The median of each measurement over the rounds, and how far they lie apart."""
+    found = runs.read(RESULTS)
+    lines = []
+    for point in POINTS:
+        some = [line for line in found if tuple(line[k] for k in ("measure", "files", "jets", "processes")) == point]
+        words = "{:7} {:7} {:8,} jets, {} process(es):".format(*point)
+        for name in ("bytes_a_jet", "microseconds", "bare", "jets_a_second", "megabytes"):
+            values = [line[name] for line in some if name in line]
+            if values:
+                words += f"  {name} {np.median(values):,.6g} ({min(values):,.6g} ... {max(values):,.6g})"
+        lines.append(words)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
+    parser.add_argument("--table", action="store_true", help="print the log's table and run nothing")
+    parser.add_argument("--here", type=json.loads, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.here:
+        from eqlib import processes
+
+        processes.run(lambda: print(json.dumps(here(*args.here))))
+        return
+    if not args.table:
+        names = ("measure", "files", "jets", "processes")
+        points = [dict(zip(names, point, strict=True)) | {"seed": seed} for seed in SEEDS for point in POINTS]
+        runs.fill(RESULTS, points, run, "seconds", args.again)
+    print(table())
+
+
+if __name__ == "__main__":
+    main()
