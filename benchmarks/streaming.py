@@ -4,12 +4,15 @@
     python benchmarks/streaming.py --again     # logged runs too, beside the log
     python benchmarks/streaming.py --table     # the table of the log, nothing run
 
-The files are made in a temporary folder: the shipped jets again and again, as the reference set's HDF5 (806 columns of a pandas
-table, blosc at level 9) and as shards of 10,000. `read` is an epoch of `JetStream` for a Lorentz group network: read, checked, turned to
-light-cone components, shuffled, given out in batches of 50; `microseconds` of processor time a jet, of which `bare` is `JetFiles.read`
-alone. `memory` is the same, of 20,000 and 200,000 jets: `megabytes` are what it added to the largest size of the process.
+The files are made in a temporary folder: the shipped jets again and again, as the reference set's HDF5 (806 columns of a
+pandas table, blosc at level 9) and as shards of 10,000. `read` is an epoch of `JetStream` for a Lorentz group network: read,
+checked, turned to light-cone components, shuffled, given out in batches of 50; `microseconds` of processor time a jet, of which
+`bare` is `JetFiles.read` alone. `memory` is the same, of 20,000 and 200,000 jets: `megabytes` are what it added to the largest
+size of the process.
 `train` is an epoch of the network `lorentz` on a stream of so many processes: `jets_a_second` on the clock, `microseconds` of
-processor time a jet, of process 0. Each run is a process of its own, one thread each; rounds take turns, because machines drift.
+processor time a jet, of process 0. `step` is one of the network on as many jets as `jets` says: `microseconds` a jet, and
+`step_ms`, `optimizer_ms`, `checkpoint_ms`, and `copy_gb_s`, read and written, of a large array. Each run is a process of its
+own, one thread each; rounds take turns, because machines drift.
 Needs the packages tables and pandas.
 """
 
@@ -44,6 +47,9 @@ POINTS = [
     ("memory", "shards", 200_000, 1),
     ("train", "hdf5", 1_000, 1),
     ("train", "hdf5", 1_000, 2),
+    ("step", "shards", 10, 1),
+    ("step", "shards", 50, 1),
+    ("step", "shards", 250, 1),
 ]
 SEEDS = (0, 1, 2)
 
@@ -97,8 +103,10 @@ def here(measure: str, files: list[str], jets: int) -> dict[str, Any]:
         history = training.fit(net, training.cross_entropy, stream, progress=False, **options)
         line |= {"jets_a_second": round(jets / history.total_seconds, 1), "processes": processes.size()}
         return line | {"microseconds": round(history.total_cpu_seconds / jets * 1e6, 1)}
+    if measure == "step":
+        return step(jets)
     if measure == "memory":
-        before = runs_size()
+        before = size_now()
         epoch(stream)
         return line | {"megabytes": round((largest() - before) / 2**20, 1)}
     start, clock = time.process_time(), time.perf_counter()
@@ -111,7 +119,47 @@ def here(measure: str, files: list[str], jets: int) -> dict[str, Any]:
     return line | {"bare": round((time.process_time() - start) / jets * 1e6, 1)}
 
 
-def runs_size() -> int:
+def step(batch: int) -> dict[str, Any]:
+    """Processor time of a step of so many jets, of the optimizer's part in it, of a checkpoint; speed of a large copy."""
+    import torch
+
+    from eqlib import training
+    from eqlib.tasks import jets as task
+    from eqlib.training.checkpoint import write as save
+
+    net = task.make("lorentz", 0)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    momenta, mask, labels = (
+        torch.as_tensor(x) for x in data.JetInputs(data.jets(number=batch)).batch(np.arange(batch))
+    )
+
+    def train() -> None:
+        optimizer.zero_grad()
+        training.cross_entropy(net(momenta, mask), labels).backward()
+        optimizer.step()
+
+    big = np.ones(1 << 26, np.float32)
+    content = {"model": net.state_dict(), "optimizer": optimizer.state_dict()}
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = {"step": train, "optimizer": optimizer.step, "copy": big.copy}
+        jobs["checkpoint"] = lambda: save(Path(folder) / "c.pt", "checkpoint", content)
+        ms = {}
+        for name, job in jobs.items():
+            times = []
+            for _ in range(7):
+                start = time.process_time()
+                job()
+                times.append(time.process_time() - start)
+            ms[name] = float(np.median(times[2:])) * 1e3
+    found = {f"{name}_ms": round(ms[name], 3) for name in ("step", "optimizer", "checkpoint")}
+    return (
+        {"microseconds": round(ms["step"] * 1e3 / batch, 1)}
+        | found
+        | {"copy_gb_s": round(2 * big.nbytes / ms["copy"] / 1e6, 1)}
+    )
+
+
+def size_now() -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
@@ -120,7 +168,7 @@ def runs_size() -> int:
 def largest() -> int:
     """The largest size of this process so far, bytes; where the system does not say, the size now."""
     if sys.platform == "win32":
-        return runs_size()
+        return size_now()
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -151,7 +199,17 @@ def table() -> str:
     for point in POINTS:
         some = [line for line in found if tuple(line[k] for k in ("measure", "files", "jets", "processes")) == point]
         words = "{:7} {:7} {:8,} jets, {} process(es):".format(*point)
-        for name in ("bytes_a_jet", "microseconds", "bare", "jets_a_second", "megabytes"):
+        for name in (
+            "bytes_a_jet",
+            "microseconds",
+            "bare",
+            "jets_a_second",
+            "megabytes",
+            "step_ms",
+            "optimizer_ms",
+            "checkpoint_ms",
+            "copy_gb_s",
+        ):
             values = [line[name] for line in some if name in line]
             if values:
                 words += f"  {name} {np.median(values):,.6g} ({min(values):,.6g} ... {max(values):,.6g})"
