@@ -3,6 +3,7 @@
     python benchmarks/streaming.py             # every run that the log lacks, then the table
     python benchmarks/streaming.py --again     # logged runs too, beside the log
     python benchmarks/streaming.py --table     # the table of the log, nothing run
+    python benchmarks/streaming.py --markdown  # the tables of docs/scaling.md, from the log
 
 The files are made in a temporary folder: the shipped jets again and again, as the reference set's HDF5 (806 columns of a
 pandas table, blosc at level 9) and as shards of 10,000. `read` is an epoch of `JetStream` for a Lorentz group network: read,
@@ -37,11 +38,15 @@ from eqlib.training import runs
 RESULTS = Path(__file__).parent / "results" / "streaming.json"
 SHARD = 10_000
 BATCH = 50
-#: measure, files, jets, processes
+INPUTS = 50 * (4 * 4 + 1) + 8  # bytes of a jet's float32 momenta, mask and label
+FACTORS = (30, 100, 300)  # how many times as fast as one core a GPU is taken to be
+NAMES = ("measure", "files", "jets", "processes")
+MEMORY = [("hdf5", 20_000), ("hdf5", 60_000), ("hdf5", 200_000), ("shards", 20_000), ("shards", 200_000)]
 POINTS = [
     ("read", "hdf5", 20_000, 1),
     ("read", "shards", 20_000, 1),
     ("memory", "hdf5", 20_000, 1),
+    ("memory", "hdf5", 60_000, 1),
     ("memory", "hdf5", 200_000, 1),
     ("memory", "shards", 20_000, 1),
     ("memory", "shards", 200_000, 1),
@@ -197,7 +202,7 @@ def table() -> str:
     found = runs.read(RESULTS)
     lines = []
     for point in POINTS:
-        some = [line for line in found if tuple(line[k] for k in ("measure", "files", "jets", "processes")) == point]
+        some = [line for line in found if tuple(line[k] for k in NAMES) == point]
         words = "{:7} {:7} {:8,} jets, {} process(es):".format(*point)
         for name in (
             "bytes_a_jet",
@@ -217,10 +222,63 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def median(found: list[dict[str, Any]], point: tuple[Any, ...], name: str) -> float:
+    """Over the rounds of a point."""
+    return float(np.median([r[name] for r in found if tuple(r[k] for k in NAMES) == point]))
+
+
+def markdown(found: list[dict[str, Any]]) -> str:
+    """Two tables: what was measured, and what follows for larger sets if nothing changes but the number of jets."""
+
+    def of(*point: Any) -> float:
+        return median(found, point[:-1], point[-1])
+
+    read = {kind: of("read", kind, 20_000, 1, "microseconds") for kind in ("hdf5", "shards")}
+    train = of("step", "shards", 50, 1, "microseconds")
+    one, two = (of("train", "hdf5", 1_000, n, "jets_a_second") for n in (1, 2))
+    on_disk = {kind: of("read", kind, 20_000, 1, "bytes_a_jet") for kind in read}
+    memory = [of("memory", kind, n, 1, "megabytes") for kind, n in MEMORY]
+    rows = [
+        ("on disk, HDF5 and shards, bytes a jet", f"{on_disk['hdf5']:.0f}, {on_disk['shards']:.0f}"),
+        ("held in memory, bytes a jet of the buffer", f"{INPUTS}"),
+        ("memory of an epoch of 20,000, 60,000, 200,000 jets of HDF5, MB", ", ".join(f"{m:.0f}" for m in memory[:3])),
+        ("of 20,000 and 200,000 jets of shards, MB", ", ".join(f"{m:.0f}" for m in memory[3:])),
+        ("reading, HDF5 and shards, processor µs a jet", f"{read['hdf5']:.0f}, {read['shards']:.0f}"),
+        ("a step on 10, 50, 250 jets, processor µs a jet", ", ".join(
+            f"{of('step', 'shards', n, 1, 'microseconds'):.0f}" for n in (10, 50, 250)
+        )),
+        ("of a step on 50 jets, ms: all, optimizer", f"{of('step', 'shards', 50, 1, 'step_ms'):.0f}, "
+         f"{of('step', 'shards', 50, 1, 'optimizer_ms'):.1f}"),
+        ("a checkpoint, ms", f"{of('step', 'shards', 50, 1, 'checkpoint_ms'):.1f}"),
+        ("a large copy, GB/s read and written", f"{of('step', 'shards', 50, 1, 'copy_gb_s'):.0f}"),
+        ("trained on 1 and 2 processes, jets a second on the clock", f"{one:.0f}, {two:.0f}"),
+    ]  # fmt: skip
+    lines = ["| measured on one core | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""]
+    lines += ["| computed | 1.2 million jets | 100 million jets |", "| --- | --- | --- |"]
+
+    def row(name: str, each: float, unit: str) -> None:
+        """each: of one jet."""
+        lines.append(f"| {name} | {each * 1.2e6:.2g} {unit} | {each * 1e8:,.0f} {unit} |")
+
+    for kind, name in (("hdf5", "HDF5"), ("shards", "shards")):
+        row(f"on disk, {name}", on_disk[kind] / 1e9, "GB")
+    row("all inputs in memory, which a stream spares", INPUTS / 1e9, "GB")
+    for kind, name in (("hdf5", "HDF5"), ("shards", "shards")):
+        row(f"reading {name}, an epoch, one core", read[kind] / 3.6e9, "h")
+    row("training, an epoch, one core", train / 3.6e9, "h")
+    for factor in FACTORS:
+        row(f"training, an epoch, a GPU {factor} times as fast as that core", train / factor / 3.6e9, "GPU h")
+    lines.append("")
+    lines += ["The reader of HDF5 takes as long as the training where that is "
+              f"{train / read['hdf5']:.0f} times as fast as here; of shards, {train / read['shards']:.0f} times."]  # fmt: skip
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
     parser.add_argument("--table", action="store_true", help="print the log's table and run nothing")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/scaling.md and run nothing")
     parser.add_argument("--here", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
@@ -228,9 +286,11 @@ def main() -> None:
 
         processes.run(lambda: print(json.dumps(here(*args.here))))
         return
+    if args.markdown:
+        print(markdown(runs.read(RESULTS)))
+        return
     if not args.table:
-        names = ("measure", "files", "jets", "processes")
-        points = [dict(zip(names, point, strict=True)) | {"seed": seed} for seed in SEEDS for point in POINTS]
+        points = [dict(zip(NAMES, point, strict=True)) | {"seed": seed} for seed in SEEDS for point in POINTS]
         runs.fill(RESULTS, points, run, "seconds", args.again)
     print(table())
 

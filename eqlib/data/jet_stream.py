@@ -53,7 +53,7 @@ class JetFiles:
     >>> files
     JetFiles(9,000 jets, 1 block)
     >>> files.read(files.blocks[0])
-    Jets(9000 jets, 471,919 particles, labelled)
+    Jets(9000 jets, 476,287 particles, labelled)
     """
 
     def __init__(self, files: Sequence[Path | str], *, number: int | None = None, block: int = BLOCK) -> None:
