@@ -263,7 +263,7 @@ def markdown(found: list[dict[str, Any]]) -> str:
 
     def row(name: str, each: float, unit: str) -> None:
         """each: of one jet."""
-        lines.append(f"| {name} | {each * 1.2e6:.2g} {unit} | {each * 1e8:,.0f} {unit} |")
+        lines.append(f"| {name} | {each * 1.2e6:.2g} {unit} | {each * 1e8:,.3g} {unit} |")
 
     for kind, name in (("hdf5", "HDF5"), ("shards", "shards")):
         row(f"on disk, {name}", on_disk[kind] / 1e9, "GB")
