@@ -23,6 +23,7 @@ LONG = (
     ".ipynb::",
     "test_browser.py",
     "test_processes.py",
+    "test_streaming.py",
     "test_benchmarks.py",
     "test_notebooks.py",
     "test_refresh.py",
@@ -52,7 +53,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.split("::")[0]
             if file.endswith(("test_notebooks.py", "test_refresh.py")):
                 return "warm kernels"
-            return file if file.endswith((".ipynb", "test_browser.py", "test_processes.py")) else nodeid
+            return (
+                file
+                if file.endswith((".ipynb", "test_browser.py", "test_processes.py", "test_streaming.py"))
+                else nodeid
+            )
 
     config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return ByKernel(config, log)

@@ -53,12 +53,26 @@ def run(main: Callable[[], None]) -> None:
     nccl = torch.distributed.is_nccl_available() and 0 < processes <= torch.cuda.device_count()
     if nccl:
         torch.cuda.set_device(local)
-    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if nccl else "gloo")
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if nccl else "gloo", **_meeting_point())
     with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
         if rank():
             stack.enter_context(contextlib.redirect_stdout(nowhere))
         main()
     torch.distributed.destroy_process_group()
+
+
+def _meeting_point() -> dict[str, Any]:
+    """Where the processes find each other, for init_process_group; nothing, where torch's own choice will do.
+
+    `torchrun --max-restarts` keeps one store of addresses for all attempts: those of processes that have ended are still
+    there, and the new ones would call them (PyTorch's issue 135712). So each attempt has keys of its own. With several
+    machines, whose counts of attempts may differ, it is left to TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1.
+    """
+    if (os.environ.get("TORCHELASTIC_USE_AGENT_STORE"), os.environ.get("GROUP_WORLD_SIZE")) != ("True", "1"):
+        return {}
+    store, rank, size = next(torch.distributed.rendezvous("env://"))
+    attempt = torch.distributed.PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    return {"store": attempt, "rank": rank, "world_size": size}
 
 
 def share(n: int) -> tuple[slice, float]:

@@ -463,6 +463,20 @@ def test_neighbour_searches():
     assert bench.exponent("eqlib open", of="edges") < bench.exponent("tree open", of="edges") + 0.05
 
 
+def test_streaming():
+    """Memory does not grow with the jets once the buffer is full; a process on shards reads as fast as the log says."""
+    import streaming as bench
+
+    logged = runs("streaming.json")
+    points = {tuple(line[name] for name in (*bench.NAMES, "seed")) for line in logged}
+    assert points >= {(*point, seed) for point in bench.POINTS for seed in bench.SEEDS}
+    at = {n: bench.median(logged, ("memory", "hdf5", n, 1), "megabytes") for n in (60_000, 200_000)}
+    assert at[200_000] - at[60_000] < 0.2 * 140_000 * bench.INPUTS / 2**20, at
+    again = bench.run("read", "shards", 20_000, 1, 0)
+    assert again["microseconds"] < 3 * bench.median(logged, ("read", "shards", 20_000, 1), "microseconds")
+    assert bench.markdown(logged) in (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+
+
 def test_logs_name_every_run():
     """What a reader needs to repeat a line: command, commit, seed, seconds; three seeds a point."""
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):

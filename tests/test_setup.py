@@ -173,6 +173,7 @@ def test_without_an_index_it_says_so_and_goes_on_unless_told_otherwise(tmp_path,
 def test_bounds_are_bounds_and_extras_are_there():
     assert set(PROJECT["optional-dependencies"]) == {
         "fast",
+        "hdf5",
         "course",
         "test",
         "docs",

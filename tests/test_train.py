@@ -91,6 +91,7 @@ def test_help_knows_tasks_models_times_and_how_to_go_on(capsys: pytest.CaptureFi
     [
         (["digits", "--data", "/nowhere"], "--data: got '/nowhere', expected a folder with MNIST's idx files"),
         (["jets", "--data", "/nowhere"], "--data: got '/nowhere', expected a folder with train.h5"),
+        (["jets", "--data", "."], "expected a folder with train.h5, val.h5 and test.h5, or with shards train*.npz"),
         (["digits", "--steps", "0"], "--steps: got 0, expected a number above 0"),
         (["digits", "--lr", "0"], "--lr: got 0.0, expected a number above 0"),
         (["digits", "--lr", "nan"], "--lr: got nan"),

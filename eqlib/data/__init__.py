@@ -16,6 +16,7 @@ from .images import Split, Splits, rotate, shift
 from .jet_file import jets
 from .jet_observables import Observables, observables, observe
 from .jet_sets import JetInputs, Jets
+from .jet_stream import JetFiles, JetStream
 from .light_cone import network_input
 from .mnist_idx import mnist, read_idx, rotated_mnist
 from .nsubjettiness import subjettiness
@@ -28,7 +29,9 @@ from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 __all__ = [
     "Bodies",
     "DownloadError",
+    "JetFiles",
     "JetInputs",
+    "JetStream",
     "Jets",
     "Observables",
     "Spins",

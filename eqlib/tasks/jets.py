@@ -89,8 +89,14 @@ TAGGERS = tuple(name for name, m in MODELS.items() if m.make is not None)
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The task's own options."""
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
-    add("--data", type=Path, dest="folder", help="folder with train.h5, val.h5 and test.h5 (default: the shipped jets)")
-    add("--number", type=int, help="training jets (default: 6000)")
+    add(
+        "--data",
+        type=Path,
+        dest="folder",
+        help="folder with train.h5, val.h5 and test.h5, or with shards train*.npz, valid*.npz and test*.npz; or one file of "
+        "make_jets.py (default: the shipped jets)",
+    )
+    add("--number", type=int, help="training jets, and a sixth and half as many of --data's others (default: all)")
     add("--epochs", type=int, help="passes over the training jets (default: 10)")
     add("--batch-size", type=int, help="jets a step (default: 50)")
     add("--lr", type=float, help="learning rate at its highest (default: 0.003)")
@@ -101,10 +107,25 @@ def make(model: str, seed: int = 0) -> torch.nn.Module:
     return task.made(model, MODELS, seed)
 
 
+def frame(model: str) -> str:
+    """What a tagger takes: "lab", raw momenta, for ParticleNet, and "jet", components about the jet's axis, for the others."""
+    return "lab" if task.chosen(model, MODELS).options.get("raw") else "jet"
+
+
 def inputs(model: str, jets: data.Jets) -> data.JetInputs:
     """Jets as a tagger takes them: raw momenta for ParticleNet, light-cone components about the jet's axis for the others."""
-    options = task.chosen(model, MODELS).options
-    return data.JetInputs(jets, "lab" if options.get("raw") else "jet", PARTICLES, extra=options.get("extra"))
+    return data.JetInputs(jets, frame(model), PARTICLES, extra=_extra(model))
+
+
+def examples(model: str, jets: data.Jets | data.JetFiles) -> data.JetInputs | data.JetStream:
+    """The same of jets in memory or in files, which are streamed."""
+    if isinstance(jets, data.Jets):
+        return inputs(model, jets)
+    return data.JetStream(jets, frame(model), PARTICLES, extra=_extra(model))
+
+
+def _extra(model: str) -> str | None:
+    return task.chosen(model, MODELS).options.get("extra")
 
 
 def prepare(model: str, raw: Any) -> tuple[Tensor, ...]:
@@ -114,14 +135,21 @@ def prepare(model: str, raw: Any) -> tuple[Tensor, ...]:
     return tuple(torch.as_tensor(x) for x in (taken.momenta, taken.mask, taken.extra) if x is not None)
 
 
-def splits(number: int | None = None, folder: Path | str | None = None) -> tuple[data.Jets, data.Jets, data.Jets]:
-    """Training, validation and test jets: the shipped 6,000, 1,000 and 3,000, or as many of the public files in a folder."""
-    if folder is None:
-        return data.jets("train", number=number), data.jets("valid"), data.jets("test")
-    if not Path(folder).is_dir():
-        raise ValueError(f"folder: got {str(folder)!r}, expected a folder with train.h5, val.h5 and test.h5")
-    sizes = {"train.h5": number or 6000, "val.h5": 1000, "test.h5": 3000}
-    train, valid, test = (data.reference_jets(Path(folder) / name, n) for name, n in sizes.items())
+def splits(
+    number: int | None = None, folder: Path | str | None = None
+) -> tuple[data.Jets | data.JetFiles, data.Jets | data.JetFiles, data.Jets | data.JetFiles]:
+    """Training, validation and test jets: the shipped 6,000, 1,000 and 3,000, those of a file that tools/make_jets.py wrote, or
+    those of a folder, which are streamed.
+
+    number: the first so many for training; of a folder also a sixth of that for validation and half of it for the test.
+    """
+    if folder is None or Path(folder).is_file():
+        source: dict[str, Any] = {} if folder is None else {"path": folder, "checksum": None}
+        return data.jets("train", number, **source), data.jets("valid", **source), data.jets("test", **source)
+    cut = {"train": number, "valid": number and max(number // 6, 1), "test": number and max(number // 2, 1)}
+    train, valid, test = (data.JetFiles.of(folder, split, most) for split, most in cut.items())
+    if number is not None and len(train) < number:
+        raise ValueError(f"number: got {number!r}, expected 1 ... {len(train)}, the training jets of {folder}")
     return train, valid, test
 
 
@@ -135,7 +163,7 @@ def run(
     folder: Path | str | None = None,
     **how: Any,
 ) -> tuple[torch.nn.Module | None, dict[str, Any]]:
-    """Train a tagger on the first `number` training jets, keep the epoch that is best on the valid ones, test on 3,000.
+    """Train a tagger on the first `number` training jets, keep the epoch that is best on the valid ones, test on the test ones.
 
     The trees give no network. `how`: see `task.train`.
     """
@@ -145,6 +173,7 @@ def run(
     train, valid, test = splits(number, folder)
     figures: dict[str, Any] = {"jets": len(train), "test_jets": len(test)}
     if found.make is None:
+        train, test = (jets if isinstance(jets, data.Jets) else jets.read_all() for jets in (train, test))
         start = time.perf_counter()
         tops = tree_scores(model, train, [test], seed)
         seconds = round(time.perf_counter() - start, 1)
@@ -169,11 +198,12 @@ def run(
         metric=training.accuracy,
         best="max",
         augment=found.options.get("augment"),
+        every_steps=500,
     )
     history = task.train(
-        net, training.cross_entropy, inputs(model, train), inputs(model, valid), recipe=recipe, seed=seed, **how
+        net, training.cross_entropy, examples(model, train), examples(model, valid), recipe=recipe, seed=seed, **how
     )
-    figures["test_accuracy"] = training.evaluate(net, inputs(model, test), training.accuracy)
+    figures["test_accuracy"] = training.evaluate(net, examples(model, test), training.accuracy)
     return net, task.report(TASK, model, seed, net, recipe, history, {}, **figures)
 
 

@@ -20,6 +20,11 @@ CPU = torch.device("cpu")
 class Data(Protocol):
     """Anything with a length and batches by index, where the last item of a batch is the target.
 
+    One that is too large to be read in any order has a method `batches(size, generator)` too: an iterator over the indices of an
+    epoch's batches, tensors of `size` and the last of the rest, that has drawn all it needs from this torch.Generator when it
+    is returned. Its repr then says what else the order depends on, for a run goes on with the same order alone. Without it
+    `fit` shuffles all examples.
+
     >>> class Squares:
     ...     def __len__(self) -> int:
     ...         return 10

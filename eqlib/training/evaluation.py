@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eqlib import processes
@@ -56,18 +55,18 @@ def predict(model: nn.Module, data: Source, batch_size: int = 256) -> Tensor:
     return torch.cat(found)
 
 
-def _split(data: Data, batch_size: int) -> list[NDArray[np.int64]]:
+def _split(data: Data, batch_size: int) -> list[range]:
     if batch_size < 1:
         raise ValueError(f"batch_size: got {batch_size!r}, expected at least 1")
-    return np.split(np.arange(len(data)), range(batch_size, len(data), batch_size))
+    return [range(first, min(first + batch_size, len(data))) for first in range(0, len(data), batch_size)]
 
 
-def _outputs(model: nn.Module, data: Data, batches: Iterable[NDArray[np.int64]]) -> Iterator[tuple[Any, Any]]:
+def _outputs(model: nn.Module, data: Data, batches: Iterable[range]) -> Iterator[tuple[Any, Any]]:
     """Output, without its graph, and target of each batch."""
     device, differentiates = device_of(model), False
     with _eval_mode(model):
         for indices in batches:
-            *inputs, target = tensors(data.batch(indices), device)
+            *inputs, target = tensors(data.batch(np.asarray(indices)), device)
             with explained("data", model, inputs, ()):  # the target has no part in it
                 if not differentiates:
                     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from eqlib.training.devices import keep_memory, placed, reseed, seeded
 from eqlib.training.evaluation import evaluate
 from eqlib.training.recipe import Recipe, choose, describe, expect_callable
 from eqlib.training.report import Report
-from eqlib.training.state import History, State
+from eqlib.training.state import History, State, Within
 
 
 def fit(
@@ -38,14 +39,15 @@ def fit(
 ) -> History:
     """Train the model in place, on `loss(model(*inputs), target)` where a batch is `(*inputs, target)`.
 
-    train, valid: arrays or tensors of one length, the target last; or anything with `__len__` and `batch(indices)`.
+    train, valid: arrays or tensors of one length, the target last; or anything with `__len__` and `batch(indices)`, and
+    `batches(size, generator)` if it has an order of its own (`training.batches.Data`).
     recipe, options: how to train, see `Recipe`: one of them, or its fields by name, or one with some fields replaced.
     seed: draws order, augmentation and dropout; the caller's random state is as before when `fit` returns. The initial
     weights are the caller's: call torch.manual_seed before making the model.
-    checkpoint: file to write at the start and then every `recipe.every` epochs and after the last, whole or not at all. If it
-    exists and `resume`, training goes on from it and ends, on the CPU, with the very bits of a run that was never stopped. A
-    finished run may be prolonged where there is no schedule. What happened since the last checkpoint is lost with a process
-    that is stopped, by Ctrl-C say.
+    checkpoint: file to write at the start, then every `recipe.every` epochs and after the last, and within an epoch every
+    `recipe.every_steps` steps; whole or not at all. If it exists and `resume`, training goes on from it and ends, on the
+    CPU, with the very bits of a run that was never stopped. A finished run may be prolonged where there is no schedule.
+    What happened since the last checkpoint is lost with a process that is stopped, by Ctrl-C say.
     progress: a bar with the time left; on the terminal it goes to stderr, in a notebook it is a widget. Where stderr is a
     file, a line every half a minute and one at the end.
     device: where to train, see `device`; the model stays there. None: on what is there, and back to where the model was.
@@ -73,17 +75,18 @@ def fit(
     with placed(model, device) as here:
         optim = recipe.optimizer(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         sizes = {"len(train)": len(data), "len(valid)": 0 if held_out is None else len(held_out)}
-        settings = describe(recipe, loss, optim, seed=seed, **sizes)
+        order = {"order": repr(data)} if hasattr(data, "batches") else {}
+        settings = describe(recipe, loss, optim, seed=seed, **sizes, **order)
         alike = {"epochs": recipe.epochs, "every": recipe.every, "checkpoint": checkpoint is not None, "resume": resume}
         processes.agree("fit", settings | {k: str(v) for k, v in alike.items()} | shapes(model, dtype=True))
         state = State(model, optim, settings, here, torch.Generator().manual_seed(seed))
         rates = [group["lr"] for group in optim.param_groups]
         steps, show = math.ceil(len(data) / recipe.batch_size), progress and processes.rank() == 0
-        run = _Run(model, data, held_out, recipe, state, steps, rates, loss, seed)
+        run = _Run(model, data, held_out, recipe, state, steps, rates, loss, seed, checkpoint)
         with reserved(checkpoint), seeded(here, seed):
             first = state.begin(checkpoint, resume, recipe.epochs)
             processes.agree_on_state(model)
-            showing = Report(recipe.epochs, steps, first, show)
+            showing = Report(recipe.epochs, steps, first * steps + state.within.step, show)
             with processes.synchronised(model, loss) as objective, showing as report:
                 for epoch in range(first, recipe.epochs):
                     run.epoch(epoch, objective, report)
@@ -107,28 +110,54 @@ class _Run:
     rates: list[float]  # of the optimizer's groups, before the schedule
     loss: Metric
     seed: int
+    checkpoint: Path | str | None
 
     def epoch(self, epoch: int, objective: Callable[..., Tensor], report: Report) -> None:
-        """Train on every example once, measure, and write it into the history."""
-        recipe, state, history = self.recipe, self.state, self.state.history
-        start, cpu, total = time.perf_counter(), time.process_time(), 0.0
-        if processes.rank():  # other numbers than process 0 has, and the same ones after a stop
-            reseed(state.device, hash((self.seed, epoch, processes.rank())) % 2**63)
+        """Train on every example once, or on those that are left, measure, and write it into the history."""
+        recipe, state, history, within = self.recipe, self.state, self.state.history, self.state.within
+        start, cpu = time.perf_counter() - within.seconds, time.process_time() - within.cpu_seconds
+        first, pause = within.step, recipe.every_steps or self.steps
         self.model.train()
-        order = torch.randperm(len(self.train), generator=state.generator).split(recipe.batch_size)
-        for done, chosen in enumerate(order, start=epoch * self.steps):
-            total += self.step(objective, *self.share(chosen), done) * len(chosen)
+        for step, chosen in enumerate(self.order(), start=first):
+            if step % pause == 0:
+                if step > first and self.checkpoint is not None:
+                    within.seconds, within.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+                    self.agree(epoch)
+                    state.save(self.checkpoint)
+                if processes.rank():  # other numbers than process 0 has, and the same ones after a stop
+                    reseed(state.device, hash((self.seed, epoch, step, processes.rank())) % 2**63)
+            batch, weight = self.share(chosen)
+            within.total += self.step(objective, batch, weight, epoch * self.steps + step) * len(chosen)
+            within.step = step + 1
             report.step()
-        _refuse_non_finite(self.model, epoch)
-        processes.agree_on_state(self.model)
-        history.loss.append(total / len(self.train))
+        self.agree(epoch)
+        history.loss.append(within.total / len(self.train))
         history.lr.append(float(state.optim.param_groups[0]["lr"]))
         if self.valid is not None:
             history.valid.append(evaluate(self.model, self.valid, recipe.metric or self.loss, recipe.batch_size))
             state.keep_best(recipe.best)
         history.seconds.append(time.perf_counter() - start)
         history.cpu_seconds.append(time.process_time() - cpu)
+        state.within = Within()
         report.epoch(history)
+
+    def order(self) -> Iterator[Tensor]:
+        """The indices of the epoch's batches, but for those of the steps that are done."""
+        generator, within, size = self.state.generator, self.state.within, self.recipe.batch_size
+        now = generator.get_state()
+        if within.start is None:
+            within.start = now
+        generator.set_state(within.start)
+        own = getattr(self.train, "batches", None)
+        batches = own(size, generator) if own else torch.randperm(len(self.train), generator=generator).split(size)
+        if within.step:
+            generator.set_state(now)  # it has drawn for the augmentation since
+        return itertools.islice(batches, within.step, None)
+
+    def agree(self, epoch: int) -> None:
+        """Raise unless all parameters are finite, and the same in every process."""
+        _refuse_non_finite(self.model, epoch)
+        processes.agree_on_state(self.model)
 
     def share(self, chosen: Tensor) -> tuple[Any, float]:
         """This process's rows of the batch of these examples, and their weight."""

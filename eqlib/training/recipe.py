@@ -25,7 +25,7 @@ class Recipe:
     from this torch.Generator alone, or a resumed run will not repeat.
     metric: (output, target) -> mean over the batch, measured on the validation data after each epoch; None: the loss.
     best: "min" or "max": end with the weights of the epoch whose validation metric was that; None: with the last ones.
-    every: epochs from one checkpoint to the next.
+    every: epochs from one checkpoint to the next. every_steps: within an epoch too, after each so many of its steps.
     Raises ValueError that names the field, what came and what was expected.
 
     >>> Recipe(epochs=3, batch_size=32).lr
@@ -46,10 +46,13 @@ class Recipe:
     metric: Metric | None = None
     best: str | None = None
     every: int = 1
+    every_steps: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "every"):
+        for name in ("epochs", "batch_size", "every", "every_steps"):
             number = getattr(self, name)
+            if number is None and name == "every_steps":
+                continue
             if not isinstance(number, numbers.Integral):
                 raise ValueError(f"{name}: got {number!r}, expected an integer")
             if number < 1:
@@ -99,6 +102,7 @@ def describe(recipe: Recipe, loss: Metric, optim: torch.optim.Optimizer, **other
     """What must be alike in all stretches of a run and in all its processes, in words that are the same in each of them."""
     settings = {"batch_size": recipe.batch_size, "clip": recipe.clip, "best": recipe.best} | others
     settings |= {"epochs": recipe.epochs} if recipe.schedule else {}
+    settings |= {"every_steps": recipe.every_steps} if recipe.every_steps else {}
     settings |= {f"optimizer.{k}": v for k, v in optim.defaults.items()}
     named = {"loss": loss, "metric": recipe.metric or loss, "optimizer": type(optim)}
     named |= {"schedule": recipe.schedule, "augment": recipe.augment}

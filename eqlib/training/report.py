@@ -16,18 +16,18 @@ WIDGET = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 class Report:
     """On a terminal a bar on stderr, in a notebook a widget, elsewhere plain lines on stderr; each with the time left.
 
-    epochs, steps: of the run, and of an epoch. done: epochs at the start. show: whether there is anything to see at all.
+    epochs, steps: of the run, and of an epoch. done: steps at the start. show: whether there is anything to see at all.
     """
 
     def __init__(self, epochs: int, steps: int, done: int, show: bool) -> None:
         bar = show and (WIDGET or sys.stderr.isatty())
-        self.bar = tqdm(total=epochs * steps, initial=done * steps, desc="training", disable=not bar)
+        self.bar = tqdm(total=epochs * steps, initial=done, desc="training", disable=not bar)
         self.lines, self.epochs, self.steps = show and not bar, epochs, steps
-        self.first = self.now = done * steps
+        self.first = self.now = done
         self.start = self.last = time.monotonic()
         self.found: dict[str, str] = {}
-        if self.lines and 0 < done < epochs:
-            print(f"training: going on from epoch {done + 1} of {epochs}", file=sys.stderr, flush=True)
+        if self.lines and 0 < done < epochs * steps:
+            print(f"training: going on from epoch {done // steps + 1} of {epochs}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Report:
         return self

@@ -51,6 +51,21 @@ class History:
 
 
 @dataclass
+class Within:
+    """How far the present epoch is; a new one is all zeros.
+
+    step: its steps that are done. total: of their losses, over their examples. seconds, cpu_seconds: as in `History`.
+    start: the state of the run's generator before the order of the epoch was drawn.
+    """
+
+    step: int = 0
+    total: float = 0.0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    start: Tensor | None = None
+
+
+@dataclass
 class State:
     """All that a resumed run needs to go on as if it had never stopped."""
 
@@ -61,11 +76,13 @@ class State:
     generator: torch.Generator
     history: History = field(default_factory=History)
     kept: dict[str, Tensor] | None = None
+    within: Within = field(default_factory=Within)
 
     def begin(self, path: Path | str | None, resume: bool, epochs: int) -> int:
         """Load the checkpoint, if it is there and wanted; returns how many epochs are done.
 
-        It is written at once, so that a disk that refuses it does so before the first step and not after the last.
+        `within` says how far the next one is. The file is written at once, so that a disk that refuses it does so before the
+        first step and not after the last.
         """
         if path is None:
             return 0
@@ -74,8 +91,8 @@ class State:
             return 0
         self.load(path)
         done = len(self.history.loss)
-        if done > epochs:
-            raise ValueError(f"epochs: got {epochs}, expected at least the {done} of {path}")
+        if (begun := done + (self.within.step > 0)) > epochs:
+            raise ValueError(f"epochs: got {epochs}, expected at least the {begun} of {path}")
         if done < epochs:
             processes.from_first(lambda: rewrite(path))
         return done
@@ -83,7 +100,7 @@ class State:
     def save(self, path: Path | str) -> None:
         content: dict[str, Any] = {"shapes": shapes(self.model, dtype=True), "run": self.settings}
         content |= {"model": self.model.state_dict(), "optimizer": self.optim.state_dict()}
-        content |= {"history": asdict(self.history), "kept": self.kept}
+        content |= {"history": asdict(self.history), "kept": self.kept, "within": vars(self.within)}
         content |= {"generator": self.generator.get_state(), "random": torch.get_rng_state()}
         content |= {"device": get_random(self.device)}
         processes.from_first(lambda: write(path, "checkpoint", content))
@@ -95,7 +112,7 @@ class State:
         self.model.load_state_dict(content["model"])
         self.optim.load_state_dict(content["optimizer"])
         vars(self.history).update(content["history"])
-        self.kept = content["kept"]
+        self.kept, self.within = content["kept"], Within(**content.get("within", {}))
         self.generator.set_state(content["generator"])
         torch.set_rng_state(content["random"])
         set_random(self.device, content.get("device", []))

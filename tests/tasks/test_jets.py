@@ -6,7 +6,9 @@ import torch
 
 from eqlib import data, groups, models, training
 from eqlib.data.augment import random_boosts, random_turns
+from eqlib.data.jet_file import FILE
 from eqlib.tasks import jets as task
+from tests.jet_files import write_hdf5, write_shard
 
 GROUP = groups.Lorentz()
 
@@ -48,7 +50,9 @@ def test_scores_do_not_move_in_float32(jets, model):
 
 def test_networks_have_about_as_many_parameters():
     sizes = {m: sum(p.numel() for p in task.make(m, 0).parameters()) for m in task.TAGGERS}
+    small = [sizes.pop(name) for name in ("lorentz-small", "pure")]
     assert max(sizes.values()) < 1.11 * min(sizes.values()), sizes
+    assert 4500 < min(small) and max(small) < 5500  # the published one has 4,500
 
 
 def test_a_run_trains_and_resumes(tmp_path, monkeypatch):
@@ -69,9 +73,52 @@ def test_splits_are_the_shipped_ones_and_those_of_a_folder(tmp_path):
         task.splits(7, tmp_path / "nowhere")
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Shards of the shipped jets: two of 100 to train on, 30 and 90 others."""
+    folder = tmp_path_factory.mktemp("jets")
+    for name, first, number in (("train0", 0, 100), ("train1", 100, 100), ("valid", 6000, 30), ("test", 7000, 90)):
+        write_shard(folder / f"{name}.npz", first, number)
+    return folder
+
+
+def test_splits_of_a_folder_and_of_a_file(folder, tmp_path):
+    """All of a folder's jets, or the first of each split in the shipped proportions; a file of make_jets.py has its own."""
+    assert [len(jets) for jets in task.splits(None, folder)] == [200, 30, 90]
+    assert [len(jets) for jets in task.splits(60, folder)] == [60, 10, 30]
+    assert [len(jets) for jets in task.splits(1, folder)] == [1, 1, 1]
+    assert [len(jets) for jets in task.splits(198, folder)] == [198, 30, 90]
+    assert [len(jets) for jets in task.splits(7, FILE)] == [7, 1000, 3000]
+    with pytest.raises(ValueError, match=r"number: got 201, expected 1 ... 200, the training jets of"):
+        task.splits(201, folder)
+    for name in ("train.h5", "val.h5", "test.h5"):
+        write_hdf5(tmp_path / name, 12)
+    assert [len(jets) for jets in task.splits(None, tmp_path)] == [12, 12, 12]
+
+
+def test_a_tree_learns_from_files_what_it_learns_from_memory(folder):
+    known, asked = data.jets("train", number=200), data.jets("test", number=90)
+    wanted = ((task.tree_scores("mass", known, [asked], 0) > 0.5) == asked.labels).mean()
+    _, report = task.run("mass", folder=folder)
+    assert report["test_accuracy"] == wanted and report["jets"] == 200 and report["test_jets"] == 90
+
+
+def test_a_run_on_files_streams_them(folder, tmp_path, monkeypatch):
+    """Each split, and no more of it in memory than a few blocks; its checkpoint knows of pauses within an epoch."""
+    made = []
+    plain = data.JetStream.__init__
+    monkeypatch.setattr(data.JetStream, "__init__", lambda self, *a, **k: made.append(self) or plain(self, *a, **k))
+    monkeypatch.setattr(data.JetFiles, "read_all", None)
+    path = tmp_path / "run.pt"
+    _, report = task.run("particlenet", folder=folder, epochs=1, batch_size=40, checkpoint=path, progress=False)
+    assert [len(stream) for stream in made] == [200, 30, 90] and report["test_jets"] == 90
+    settings = torch.load(path, weights_only=True)["run"]
+    assert settings["every_steps"] == "500" and settings["order"].startswith("JetStream(JetFiles(200 jets, 2 blocks)")
+
+
 def test_an_unknown_tagger_is_refused():
-    with pytest.raises(ValueError, match="model: got 'transformer', expected one of lorentz"):
-        task.run("transformer")
+    with pytest.raises(ValueError, match="model: got 'nothing', expected one of lorentz"):
+        task.run("nothing")
     with pytest.raises(ValueError, match="which learns nothing, expected one of lorentz"):
         task.make("tree")
 

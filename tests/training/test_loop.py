@@ -142,6 +142,89 @@ def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(tmp_path, stop):
     assert [p.name for p in path.parent.iterdir()] == ["c.pt"]
 
 
+class Ordered:
+    """Examples with an order of their own: two halves one after the other, each shuffled."""
+
+    def __init__(self, arrays, name="halves"):
+        self.arrays, self.name = arrays, name
+
+    def __len__(self):
+        return len(self.arrays[0])
+
+    def __repr__(self):
+        return f"Ordered({self.name})"
+
+    def batch(self, indices):
+        return tuple(a[indices] for a in self.arrays)
+
+    def batches(self, size, generator):
+        half = len(self) // 2
+        orders = torch.randperm(half, generator=generator), half + torch.randperm(len(self) - half, generator=generator)
+        return iter(torch.cat(orders).split(size))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("stop", [2, 3, 4, 6, 11])
+def test_a_run_goes_on_within_an_epoch_with_the_same_bits(tmp_path, stop, ordered):
+    """From the last checkpoint, two steps apart; the augmentation and dropout draw on, the loss of the epoch is whole."""
+    source = Ordered(make_data()) if ordered else make_data()
+    go = functools.partial(run, train=source, epochs=3, schedule=training.cosine, every_steps=2)
+    whole, model, seen, path = make_model(), make_model(), [], tmp_path / "c.pt"
+    expected = go(whole)
+
+    def jitter_then_stop(batch, generator):
+        seen.append(1)
+        if len(seen) == stop:
+            raise Stop
+        return jitter(batch, generator)
+
+    jitter_then_stop.__qualname__ = jitter.__qualname__
+    with pytest.raises(Stop):
+        go(model, augment=jitter_then_stop, checkpoint=path)
+    kept = torch.load(path, weights_only=True)
+    steps = len(kept["history"]["loss"]) * 4 + kept["within"]["step"]
+    assert steps == (stop - 1) // 2 * 2
+    again = make_model(seed=9)
+    torch.manual_seed(99)
+    assert go(again, checkpoint=path) == expected
+    assert same(whole, again)
+    with_none = make_model()
+    assert run(with_none, train=source, epochs=3, schedule=training.cosine) == expected  # nothing hangs on every_steps
+    assert same(whole, with_none)
+
+
+def test_what_a_run_within_an_epoch_cannot_go_on_with(tmp_path):
+    """Fewer epochs than have begun, other pauses, another order of the data."""
+    path = tmp_path / "c.pt"
+
+    def stop_at_7(batch, generator, seen=[]):  # noqa: B006
+        seen.append(1)
+        if len(seen) == 7:
+            raise Stop
+        return jitter(batch, generator)
+
+    stop_at_7.__qualname__ = jitter.__qualname__
+    go = functools.partial(run, train=Ordered(make_data()), checkpoint=path, every_steps=2)
+    with pytest.raises(Stop):
+        go(make_model(), epochs=3, augment=stop_at_7)
+    for options, message in (
+        ({"epochs": 1}, r"epochs: got 1, expected at least the 2 of .*c.pt"),
+        ({"epochs": 3, "every_steps": 3}, r"c.pt: setting 'every_steps' differs: got 2 from the file, expected 3"),
+        (
+            {"epochs": 3, "train": Ordered(make_data(), "thirds")},
+            r"'order' differs: got Ordered\(halves\) from the file",
+        ),
+        (
+            {"epochs": 3, "train": make_data()},
+            r"'order' differs: got Ordered\(halves\) from the file, expected nothing",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            go(make_model(), **options)
+    model = make_model()
+    assert len(go(model, epochs=2).loss) == 2
+
+
 def test_a_killed_process_resumes(tmp_path):
     """The process ends at once, in the middle of writing a checkpoint: the previous one is whole."""
     script = tmp_path / "job.py"
@@ -314,6 +397,8 @@ def test_a_parameter_that_is_not_finite_stops_the_run():
         ({"epochs": 0}, "epochs: got 0, expected at least 1"),
         ({"batch_size": 0}, "batch_size: got 0"),
         ({"every": 0}, "every: got 0"),
+        ({"every_steps": 0}, "every_steps: got 0, expected at least 1"),
+        ({"every_steps": 2.5}, "every_steps: got 2.5, expected an integer"),
         ({"best": "low"}, "best: got 'low'"),
         ({"best": "max", "valid": None}, "together with valid="),
         ({"epochs": 1.5}, "epochs: got 1.5, expected an integer"),
