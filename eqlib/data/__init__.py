@@ -14,8 +14,8 @@ from .bodies import Bodies, inertia, rigid_bodies, to_irreps, to_matrices
 from .charges import (
     MovingCharges,
     electric_magnetic,
-    field,
     field_basis,
+    field_of_charges,
     field_tensor,
     moving_charges,
 )
@@ -52,8 +52,8 @@ __all__ = [
     "download",
     "draw_cubes",
     "electric_magnetic",
-    "field",
     "field_basis",
+    "field_of_charges",
     "field_tensor",
     "inertia",
     "jets",

@@ -91,7 +91,7 @@ class MovingCharges:
 
         >>> made = moving_charges(2, charges=3)
         >>> moved = made.moved(Lorentz().sample(2, seed=0), shift=[1.0, 0, 0, 0])
-        >>> again = field(moved.charges[:3], moved.events[:3], moved.velocities[:3], moved.at[:1])
+        >>> again = field_of_charges(moved.charges[:3], moved.events[:3], moved.velocities[:3], moved.at[:1])
         >>> bool(np.allclose(again, moved.fields[:1]))
         True
         """
@@ -108,7 +108,7 @@ class MovingCharges:
         )
 
 
-def field(charges: ArrayLike, events: ArrayLike, velocities: ArrayLike, at: ArrayLike) -> Array:
+def field_of_charges(charges: ArrayLike, events: ArrayLike, velocities: ArrayLike, at: ArrayLike) -> Array:
     """E and B (..., 6) at events `at` (..., 4), the sum over charges that move uniformly for ever.
 
     F = sum of q (r ^ u) / d^3 with r = at - event, (r ^ u)^{mn} = r^m u^n - r^n u^m and d^2 = (r.u)^2 - r.r, the squared
@@ -120,7 +120,7 @@ def field(charges: ArrayLike, events: ArrayLike, velocities: ArrayLike, at: Arra
 
     A charge at rest has Coulomb's field, here 2 m away in x:
 
-    >>> field([1.0], [[0, 0, 0, 0]], [[1, 0, 0, 0]], at=[7.0, 2, 0, 0]).tolist()
+    >>> field_of_charges([1.0], [[0, 0, 0, 0]], [[1, 0, 0, 0]], at=[7.0, 2, 0, 0]).tolist()
     [0.25, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     q, a, u, b = (np.asarray(x, dtype=np.float64) for x in (charges, events, velocities, at))
@@ -167,9 +167,9 @@ def field_tensor(fields: ArrayLike) -> Array:
     """
     f = np.asarray(fields, dtype=np.float64)
     found = np.zeros((*f.shape[:-1], 4, 4))
-    for i, j, component, sign in _PLACES:
-        found[..., i, j], found[..., j, i] = sign * f[..., component], -sign * f[..., component]
-    return found
+    for component, (i, j) in enumerate(_PLACES):
+        found[..., i, j] = f[..., component]
+    return found - found.swapaxes(-1, -2)
 
 
 def electric_magnetic(tensors: ArrayLike) -> Array:
@@ -179,11 +179,11 @@ def electric_magnetic(tensors: ArrayLike) -> Array:
     [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     """
     f = np.asarray(tensors, dtype=np.float64)
-    return np.stack([sign * f[..., i, j] for i, j, _, sign in _PLACES], -1)
+    return np.stack([f[..., i, j] for i, j in _PLACES], -1)
 
 
-# Row and column of F, component of (E, B), sign.
-_PLACES = ((1, 0, 0, 1), (2, 0, 1, 1), (3, 0, 2, 1), (3, 2, 3, 1), (1, 3, 4, 1), (2, 1, 5, 1))
+# Row and column of F where each component of (E, B) stands.
+_PLACES = (1, 0), (2, 0), (3, 0), (3, 2), (1, 3), (2, 1)
 
 
 @cache
@@ -205,7 +205,7 @@ def field_basis() -> Array:
 def of_charges(charges: ArrayLike, events: ArrayLike, velocities: ArrayLike, at: ArrayLike) -> MovingCharges:
     """One system of given charges (n,), events and 4-velocities (n, 4), and events asked for (m, 4); computes the fields.
 
-    Raises ValueError for what `field` refuses.
+    Raises ValueError for what `field_of_charges` refuses.
 
     >>> of_charges([1.0], [[0, 0, 0, 0]], [[1, 0, 0, 0]], at=[[0.0, 2, 0, 0]]).fields[0, 0]
     np.float64(0.25)
@@ -213,7 +213,7 @@ def of_charges(charges: ArrayLike, events: ArrayLike, velocities: ArrayLike, at:
     q, a, u, b = (np.asarray(x, dtype=np.float64) for x in (charges, events, velocities, at))
     if b.ndim != 2:
         raise ValueError(f"at: got shape {b.shape}, expected (m, 4)")
-    found = field(q, a, u, b)
+    found = field_of_charges(q, a, u, b)
     return MovingCharges(q, a, u, np.array([len(q)]), b, found)
 
 
@@ -259,7 +259,7 @@ def moving_charges(
         here = slice(stop - size, stop)
         found = _asked(random, a[here], u[here], asked)
         at.append(found)
-        fields.append(field(q[here], a[here], u[here], found))
+        fields.append(field_of_charges(q[here], a[here], u[here], found))
     return MovingCharges(q, a, u, sizes, np.concatenate(at), np.concatenate(fields))
 
 

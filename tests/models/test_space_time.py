@@ -134,19 +134,26 @@ def test_a_layer_is_the_field_of_moving_charges(group, weights):
     assert solution[0].abs() > 0.1 and not (solution[1:].abs() > 1e-10).any()
 
 
-def test_layers_agree_with_the_sum_over_kernels():
-    """One layer is the plain sum of `SteerableKernel` at the weights of each edge's invariants."""
-    net = network(*CASES[0])
-    x, events, u, at, pairs, _ = cloud(LORENTZ, net.rep_in)
-    layer = net.net.convolutions[0]
-    metric = torch.tensor(LORENTZ.metric)
-    expected = torch.zeros(4, 6).double()
+def by_kernels(layer, x, u, sources, targets, pairs):
+    """The layer as the plain sum of its `SteerableKernel` at the weights of each edge's own invariants."""
+    metric, kernel = torch.tensor(LORENTZ.metric), layer.kernel.double()
+    found = torch.zeros(len(targets), layer.rep_out.dim).double()
     for source, target in pairs.T.tolist():
-        r = events[source] - at[target]
+        r = sources[source] - targets[target]
         invariants = torch.stack([r @ metric @ r, r @ metric @ u[source]])
-        K = layer.kernel.double()(r, layer.weight @ layer.radial(invariants))
-        expected[target] += K @ x[source] / layer.neighbours**0.5
-    assert off(net(x, events, u, at, pairs), expected) < 1e-12
+        found[target] += kernel(r, layer.weight @ layer.radial(invariants)) @ x[source] / layer.neighbours**0.5
+    return found
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[1]], ids=["one layer", "a layer between"])
+def test_networks_agree_with_sums_over_kernels(case):
+    net = network(*case)
+    x, events, u, at, pairs, among = cloud(LORENTZ, net.rep_in, m=3)
+    found = net(x, events, u, at, pairs, among)
+    *between, last = net.net.convolutions
+    for layer, own, gate in zip(between, net.net.own, net.net.gates, strict=True):
+        x = gate((by_kernels(layer, x, u, events, events, among) + own(x)) * 0.5**0.5)
+    assert off(found, by_kernels(last, x, u, events, at, pairs)) < 1e-12
 
 
 def test_no_path_from_a_charge_alone():
