@@ -1,6 +1,6 @@
 """The field of moving charges, trained at rapidities up to 1, tested boosted; writes benchmarks/results/fields.json.
 
-    python benchmarks/fields.py                             # every run that the log lacks: about eight minutes on one core
+    python benchmarks/fields.py                             # every run that the log lacks: about ten minutes on one core
     python benchmarks/fields.py --models poincare --seeds 0 # these alone
     python benchmarks/fields.py --again --models poincare   # beside the logged numbers
 

@@ -89,7 +89,7 @@ def prepare(model: str, raw: Any) -> tuple[Tensor, ...]:
     """(charges (n,), events (n, 4), velocities (n, 4), at (m, 4)) of one system, raw (t, x, y, z) in m, as the networks take it.
 
     One UserWarning for events asked for that are not like those of training: time-like to a charge's event, or nearer or
-    farther in its rest frame. ValueError for another form, see `data.field`.
+    farther in its rest frame. ValueError for another form, see `data.field_of_charges`.
     """
     task.chosen(model, MODELS)
     if not isinstance(raw, list | tuple) or len(raw) != 4:
