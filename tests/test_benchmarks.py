@@ -214,6 +214,34 @@ def test_tetris_as_voxels(tmp_path, monkeypatch):
     assert again["test_accuracy"] == pytest.approx(logged["cnn",][0], abs=max(np.ptp(logged["cnn",]), 0.05))
 
 
+def test_fields_of_moving_charges(tmp_path, monkeypatch):
+    """Poincare networks lose nothing under boosts and win everywhere; one cheap line again; weights kept are the log's."""
+    import fields as bench
+
+    from eqlib.tasks import fields
+
+    logged = {}
+    for line in runs("fields.json"):
+        logged.setdefault(line["model"], []).append([line["test_error"], *line["boosted"].values()])
+    errors = {model: np.array(found) for model, found in logged.items()}
+    assert set(errors) == {*fields.MODELS, *bench.LONG} and all(len(errors[m]) == 3 for m in fields.MODELS)
+    for model in ("poincare", "poincare-gaussians", "poincare-deep"):
+        assert (np.ptp(errors[model], axis=1) < 0.15 * errors[model].min(1)).all(), model
+        assert errors[model].max() < 0.02
+    for rival in ("time-apart", "time-apart-boosted", *bench.LONG):
+        assert (errors[rival].min(0) > errors["poincare"].max(0)).all(), rival
+        assert errors[rival][:, 2].min() > 0.1, rival
+    for model in bench.KEPT:
+        kept = training.load(ROOT / "checkpoints" / f"fields-{model}.pt")
+        (line,) = (r for r in runs("fields.json") if (r["model"], r["seed"]) == (model, 0))
+        assert kept.notes.items() <= line.items()
+        assert fields.error(kept.network, fields.held_out(1)) == pytest.approx(line["boosted"]["1"], rel=0.05)
+    monkeypatch.setattr(bench, "CHECKPOINTS", tmp_path)
+    again = bench.run("poincare-gaussians", seed=0)
+    assert not list(tmp_path.iterdir())
+    assert again["test_error"] == pytest.approx(errors["poincare-gaussians"][0, 0], rel=0.1)
+
+
 def emlp_errors(model, task, size):
     """Test errors of the log by seed, and the lines themselves."""
     lines = {r["seed"]: r for r in runs("emlp.json") if (r["model"], r["task"], r["size"]) == (model, task, size)}

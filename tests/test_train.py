@@ -37,6 +37,7 @@ def report_of(arguments: list[str], tmp_path: Path) -> dict:
 
 CHEAP = {
     "digits": ["--images", "20", "--steps", "1"],
+    "fields": ["--systems", "5", "--epochs", "1"],
     "jets": ["--number", "40", "--epochs", "1"],
     "inertia": ["--bodies", "5", "--epochs", "1"],
     "shifted_digits": ["--images", "20", "--steps", "1"],

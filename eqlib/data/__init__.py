@@ -11,6 +11,14 @@ from .augment import (
     turn_volumes,
 )
 from .bodies import Bodies, inertia, rigid_bodies, to_irreps, to_matrices
+from .charges import (
+    MovingCharges,
+    electric_magnetic,
+    field_basis,
+    field_of_charges,
+    field_tensor,
+    moving_charges,
+)
 from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
 from .jet_file import jets
@@ -33,6 +41,7 @@ __all__ = [
     "JetInputs",
     "JetStream",
     "Jets",
+    "MovingCharges",
     "Observables",
     "Spins",
     "Split",
@@ -45,9 +54,14 @@ __all__ = [
     "digits",
     "download",
     "draw_cubes",
+    "electric_magnetic",
+    "field_basis",
+    "field_of_charges",
+    "field_tensor",
     "inertia",
     "jets",
     "mnist",
+    "moving_charges",
     "network_input",
     "observables",
     "observe",

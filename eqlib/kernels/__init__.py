@@ -2,7 +2,7 @@
 
 from eqlib.kernels.alignment import Alignment
 from eqlib.kernels.grid_basis import radial_profiles, sampled_basis
-from eqlib.kernels.radial import Bessel, Gaussians, Logarithmic, Masses, RadialMLP, envelope
+from eqlib.kernels.radial import Bessel, Gaussians, Logarithmic, Masses, RadialMLP, RestFrame, envelope
 from eqlib.kernels.steerable import SteerableKernel, angular_basis, elements, level
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Logarithmic",
     "Masses",
     "RadialMLP",
+    "RestFrame",
     "SteerableKernel",
     "angular_basis",
     "elements",

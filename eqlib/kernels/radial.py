@@ -215,6 +215,43 @@ class Masses(Constants):
         return torch.exp(-0.5 * ((t - self.centres) / self.width) ** 2) * self._factor
 
 
+class RestFrame(torch.nn.Module):
+    """`Gaussians` of d times powers of s, for invariants (..., 2) = (r.r, r.u) of r and a 4-velocity u, u.u = 1.
+
+    d = ((r.u)^2 - r.r)^(1/2) is the distance in u's rest frame, and s = r.u / (d^2 + (r.u)^2)^(1/2), in -1 ... 1, says how
+    much of r is time there. The cut-off is one in d: a tube about the line along u, the same whichever of its points r starts
+    from. Of that tube the space-like r alone, |r.u| < d, are bounded; {|r.r| < cutoff^2} is bounded in no way at all.
+
+    Args:
+        gaussians: how many, see `Gaussians`. cutoff: of d, the data's unit of length.
+        powers: how many powers of s, 1, s, s^2, ...; 1 takes functions of d alone.
+
+    Attributes:
+        number: gaussians * powers.
+
+    >>> import torch
+    >>> from eqlib import kernels
+    >>> radial = kernels.RestFrame(5, cutoff=4.0)
+    >>> r_r, r_u = torch.tensor([-1.0, 0.0, 80.0]), torch.tensor([0.0, 1.0, 9.0])  # u's own distance is 1
+    >>> radial(torch.stack([r_r, r_u], 1)).argmax(1).tolist()
+    [1, 1, 1]
+    """
+
+    def __init__(self, gaussians: int, cutoff: float, powers: int = 1) -> None:
+        super().__init__()
+        self.gaussians, self.powers = Gaussians(gaussians, cutoff), _positive("powers", powers)
+        self.cutoff, self.number = self.gaussians.cutoff, gaussians * powers
+
+    def forward(self, invariants: Tensor) -> Tensor:
+        if invariants.shape[-1:] != (2,):
+            raise ValueError(f"invariants: got {tuple(invariants.shape)}, expected last axis 2, r.r and r.u")
+        r_r, r_u = invariants.unbind(-1)
+        square = (r_u**2 - r_r).clamp(min=0)  # below 0 by rounding alone
+        s = r_u / (square + r_u**2 + torch.finfo(r_u.dtype).tiny).sqrt()
+        powers = torch.stack([s**n for n in range(self.powers)], -1)
+        return (self.gaussians(square)[..., None] * powers[..., None, :]).flatten(-2)
+
+
 class RadialMLP(torch.nn.Module):
     """A learnt radial network on top of a basis, or of q itself: linear, SiLU, ..., linear.
 

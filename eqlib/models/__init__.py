@@ -12,8 +12,10 @@ from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN, dense_reader
 from eqlib.models.plain_graphs import DenseGraphs
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
+from eqlib.models.space_time import PoincareNetwork, SourceNetwork
 from eqlib.models.steerable_cnn import GroupCNN, SteerableCNN
 from eqlib.models.tensor_field import TensorFieldNetwork
+from eqlib.models.time_apart import SpaceAndTime, TimeApartNetwork
 from eqlib.models.volume_cnn import VolumeCNN
 
 __all__ = [
@@ -29,8 +31,12 @@ __all__ = [
     "PairMLP",
     "ParticleNet",
     "PlainCNN",
+    "PoincareNetwork",
+    "SourceNetwork",
+    "SpaceAndTime",
     "SteerableCNN",
     "TensorFieldNetwork",
+    "TimeApartNetwork",
     "VolumeCNN",
     "boosted_tree",
     "dense_reader",

@@ -8,7 +8,7 @@ from torch import Tensor
 from eqlib import products
 from eqlib.constants import Constants
 from eqlib.graphs import Edges
-from eqlib.graphs.edges import in_range
+from eqlib.graphs.edges import finite, in_range
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.harmonics import Harmonics
@@ -126,13 +126,16 @@ class PointConv(Constants):
         positions: Tensor | Edges,
         edges: Tensor | None = None,
         weights: Tensor | None = None,
+        *,
+        invariants: Tensor | None = None,
     ) -> Tensor:
         """Features x (N, rep_in.dim) -> (targets, rep_out.dim): forward(x, edges) or forward(x, positions, edges).
 
         edges: `graphs.Edges`, whose vectors are components of `group.vector`; targets may be another set than sources. Or
         positions (N, v) in these components and edges (2, E), int64, source above target (see `eqlib.graphs`). Differences are
         taken in positions' own dtype and then cast to that of x. weights: (E, weight_numel), the last argument, where
-        radial=None.
+        radial=None. invariants: (E, ...), what `radial` is given instead of q = r.r, where more than r.r is invariant: with a
+        velocity u at the source r.u is too. They must not change under the group; the layer cannot tell.
 
         What depends on edges alone is computed once for all layers that get the same `edges.sharing()`.
         Raises ValueError for wrong shapes, an index out of range, positions that are not finite.
@@ -147,13 +150,14 @@ class PointConv(Constants):
             self.check_points(x, positions, edges)
             assert edges is not None
             found = Edges(edges[0], edges[1], positions[edges[0]] - positions[edges[1]], x.shape[0])
-        self._check(x, found, weights)
+        self._check(x, found, weights, invariants)
         r = found.vectors.to(x.dtype)
         blocks = split(x, self.rep_in, 1)
         sums: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
         radial = None
         if self.radial is not None and self.weight is not None:
-            weights, radial = self.weight, self.radial(self.harmonics.square(r))
+            q = self.harmonics.square(r) if invariants is None else invariants.to(x.dtype)
+            weights, radial = self.weight, self.radial(q)
         for part in self._parts:
             for i, y in part(blocks, found, r, weights, radial):
                 sums[i].append(y)
@@ -188,7 +192,7 @@ class PointConv(Constants):
                 f"edges: got points {int(edges.min())} ... {int(edges.max())}, expected 0 ... {x.shape[0] - 1}"
             )
 
-    def _check(self, x: Tensor, edges: Edges, weights: Tensor | None) -> None:
+    def _check(self, x: Tensor, edges: Edges, weights: Tensor | None, invariants: Tensor | None) -> None:
         check_axis("x", x, self.rep_in, -1, choice=False)
         if x.ndim != 2:
             raise ValueError(f"x: got {tuple(x.shape)}, expected (N, {self.rep_in.dim})")
@@ -204,8 +208,18 @@ class PointConv(Constants):
             raise ValueError(
                 f"weights: got {tuple(weights.shape)}, expected {(edges.source.shape[0], self.weight_numel)}, a row for each edge"
             )
+        if invariants is not None:
+            if self.radial is None:
+                raise ValueError("invariants: got some for a layer with radial=None, expected none: nothing takes them")
+            if not invariants.is_floating_point() or invariants.shape[:1] != edges.source.shape:
+                came = f"{invariants.dtype} {tuple(invariants.shape)}"
+                raise ValueError(
+                    f"invariants: got {came}, expected floating point ({len(edges)}, ...), a row for each edge"
+                )
         if not torch.compiler.is_compiling():
             in_range("edges.source", edges.source, x.shape[0])
+            if invariants is not None:
+                finite("invariants", invariants)
 
 
 class _Part(Constants):

@@ -629,3 +629,37 @@ def test_agrees_with_e3nn():
         torch.set_default_dtype(before)
     expected = torch.zeros_like(x).index_add(0, edges[1], messages)
     assert (f(x, positions, edges) - expected).abs().max() < 1e-10 * expected.abs().max()
+
+
+@every_case
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_invariants_take_the_place_of_r_r(group, text, degree, depthwise):
+    """The same layer where they are r.r, any others through the radial module, gradients to them, and refused where wrong."""
+    rep = group.rep(text)
+    torch.manual_seed(0)
+    layer = nn.PointConv(rep, rep, degree, profile(), mu=1.0, depthwise=depthwise).double()
+    x, positions, pairs = cloud(rep)
+    edges = graphs.Edges.between(positions, pairs)
+    q = layer.harmonics.square(edges.vectors)
+    expected = layer(x, edges)
+    assert torch.equal(layer(x, edges, invariants=q), expected)
+    assert torch.equal(layer(x, positions, pairs, invariants=q), expected)
+    other = (q + torch.linspace(0, 1, len(q)).double()).requires_grad_()
+    found = layer(x, edges, invariants=other)
+    given = nn.PointConv(rep, rep, degree, None, mu=1.0, depthwise=depthwise).double()
+    weights = layer.radial(other) @ layer.weight.T
+    assert torch.allclose(found, given(x, edges, weights), atol=1e-12) and not torch.allclose(
+        found, expected, atol=1e-3
+    )
+    assert torch.autograd.grad(found.square().sum(), other)[0].abs().min() > 0
+    nan = q.clone()
+    nan[3] = float("nan")
+    for wrong, message in (
+        (q[:-1], r"invariants: got torch.float64 \(80,\), expected floating point \(81, ...\)"),
+        (q.long(), "invariants: got torch.int64"),
+        (nan, "invariants: got .* with NaN or infinite numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layer(x, edges, invariants=wrong)
+    with pytest.raises(ValueError, match="invariants: got some for a layer with radial=None"):
+        given(x, edges, weights, invariants=q)
