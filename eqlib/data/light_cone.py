@@ -45,7 +45,7 @@ def network_input(
             f"momenta: got an energy of {momenta[worst][0]:.6g} GeV, expected {energy[worst]:.6g} for the momentum "
             f"{momenta[worst][1:]} and mass {mass[worst]:.6g}: raw (E, px, py, pz) in GeV"
         )
-    x, y, z = np.moveaxis(np.einsum("nij,npj->npi", _frames(momenta.sum(1)[:, 1:]), momenta[..., 1:]), -1, 0)
+    x, y, z = np.moveaxis(np.einsum("nij,npj->npi", frames(momenta.sum(1)[:, 1:]), momenta[..., 1:]), -1, 0)
     large = energy + np.abs(z)
     small = (mass**2 + x**2 + y**2) / np.where(large > 0, large, 1.0)
     plus, minus = np.where(z < 0, small, large), np.where(z < 0, large, small)
@@ -55,8 +55,14 @@ def network_input(
     return inputs.astype(dtype), np.pad(mask[:, :particles], ((0, 0), (0, missing)))
 
 
-def _frames(total: Array) -> Array:
-    """Rotations (n, 3, 3) whose rows are the unit vectors of theta, phi and r at each total momentum (n, 3)."""
+def frames(total: Array) -> Array:
+    """Rotations (n, 3, 3) whose rows are the unit vectors of theta, phi and r at each total momentum (n, 3).
+
+    They take (px, py, pz) to the axes of `network_input`.
+
+    >>> frames(np.array([[0.0, 3.0, 4.0]])).round(6).tolist()  # the last row is the axis
+    [[[0.0, 0.8, -0.6], [-1.0, 0.0, 0.0], [0.0, 0.6, 0.8]]]
+    """
     phi = np.arctan2(total[:, 1], total[:, 0])
     theta = np.arctan2(np.hypot(total[:, 0], total[:, 1]), total[:, 2])
     c, s, zero = np.cos(phi), np.sin(phi), np.zeros(len(total))
