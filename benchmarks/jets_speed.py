@@ -17,6 +17,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +111,9 @@ def exponent(sizes: list[float], values: list[float]) -> float:
     return round(float(np.polyfit(np.log(sizes[-3:]), np.log(values[-3:]), 1)[0]), 2)
 
 
-def speed(older: Path | None, rounds: int = ROUNDS, steps: int = STEPS) -> dict[str, Any]:
-    """The line of the log."""
+def run(seed: int, older: Path | None = None, steps: int = STEPS) -> dict[str, Any]:
+    """A line of the log; seed: which round."""
+    start = time.perf_counter()
     plain: dict[str, Any] = {"masses": None, "shares": None}
     kind: dict[str, Any] = {"channels": [2, 4, 4, 2]}
     ways = {
@@ -120,40 +123,40 @@ def speed(older: Path | None, rounds: int = ROUNDS, steps: int = STEPS) -> dict[
     }
     if older is not None:
         ways["older"] = (older, kind, "")
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, (folder, given, engine) in ways.items():
-            times[name].append(measured(folder, 50, steps=steps, engine=engine, **given)["ms"])
-    line: dict[str, Any] = {"ms_a_jet": {name: [round(x, 3) for x in found] for name, found in times.items()}}
-    if older is not None:
-        pairs = np.array(times["older"]) / np.array(times["fast"])
-        line["times_older"] = [round(float(x), 2) for x in (np.median(pairs), pairs.min(), pairs.max())]
+    ms = {
+        name: measured(folder, 50, steps=steps, engine=engine, **given)["ms"]
+        for name, (folder, given, engine) in ways.items()
+    }
     by_particles = [measured(ROOT, n, steps=steps, **kind)["ms"] for n in PARTICLES]
     by_irreps = [measured(ROOT, 50, steps=steps, irreps=irreps, **kind)["ms"] for irreps in IRREPS.values()]
-    line["particles"] = {"n": list(PARTICLES), "ms": [round(x, 3) for x in by_particles]}
-    line["irreps"] = {"k": list(IRREPS), "ms": [round(x, 3) for x in by_irreps]}
-    line["particles"]["exponent"] = exponent(list(PARTICLES), by_particles)
-    line["irreps"]["exponent"] = exponent([k + 1 for k in IRREPS], by_irreps)
-    line["mb_a_jet_100"] = round(measured(ROOT, 100, jets=64, steps=0, **kind)["mb"], 2)
+    memory = {"now": measured(ROOT, 100, jets=64, steps=0, **kind)["mb"]}
     if older is not None:
-        line["mb_a_jet_100_older"] = round(measured(older, 100, jets=64, steps=0, **kind)["mb"], 2)
+        memory["older"] = measured(older, 100, jets=64, steps=0, **kind)["mb"]
     small = {"channels": [2, 3, 3, 2], "scalars": 8, "hidden": 8}
-    found = measured(ROOT, 50, jets=100, steps=steps, train=False, **small)
-    line["inference"] = {"parameters": found["parameters"], "jets_a_second": round(1e3 / found["ms"])}
-    return line
+    inference = measured(ROOT, 50, jets=100, steps=steps, train=False, **small)
+    command = "python benchmarks/jets_speed.py" + (" --against a597038" if older is not None else "")
+    return {
+        "command": command,
+        "seed": seed,
+        "ms_a_jet": {name: round(x, 3) for name, x in ms.items()},
+        "times_older": round(ms["older"] / ms["fast"], 2) if older is not None else None,
+        "particles": {"n": list(PARTICLES), "ms": [round(x, 3) for x in by_particles]},
+        "particles_exponent": exponent(list(PARTICLES), by_particles),
+        "irreps": {"k": list(IRREPS), "ms": [round(x, 3) for x in by_irreps]},
+        "irreps_exponent": exponent([k + 1 for k in IRREPS], by_irreps),
+        "mb_a_jet_100": {name: round(x, 2) for name, x in memory.items()},
+        "inference": {"parameters": inference["parameters"], "jets_a_second": round(1e3 / inference["ms"])},
+        "seconds": round(time.perf_counter() - start, 1),
+        **training.runs.stamp(),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="a checkout of an older commit")
-    parser.add_argument("--json", type=Path, default=RESULTS, help="where to write the line (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="one round of two steps, to see that it runs")
     args = parser.parse_args()
-    found = speed(args.against, *((1, 2) if args.quick else ()))
-    command = "python benchmarks/jets_speed.py" + (" --against a597038" if args.against else "")
-    found = {"command": command, **found, **training.runs.stamp()}
-    training.runs.write(args.json, json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+    points = [{"seed": seed} for seed in range(ROUNDS)]
+    training.runs.fill(RESULTS, points, partial(run, older=args.against), "times_older")
 
 
 if __name__ == "__main__":

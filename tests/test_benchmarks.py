@@ -112,6 +112,24 @@ def test_taggers_kept_with_the_course(model):
     assert (((tops > 0.5) == test.labels) == right(logged)[:600]).sum() >= 598
 
 
+def test_speed_and_digits_of_the_lorentz_network():
+    """A small run of each: a process with this package gives its milliseconds and memory, and float32 its five digits."""
+    import jets_precision
+    import jets_speed
+
+    found = jets_speed.measured(ROOT, 12, jets=4, steps=2, engine="torch", channels=[1, 1])
+    assert found["ms"] > 0 and found["parameters"] > 100
+    assert 0 < jets_speed.measured(ROOT, 50, jets=16, steps=0, channels=[2, 4, 4, 2])["mb"] < 6
+    with pytest.raises(RuntimeError, match="wrong"):
+        jets_speed.measured(ROOT, 12, steps=1, wrong=1)
+    line = jets_precision.run(0, number=4)
+    assert max(line["light cone, float32"]) < 1e-5 < 1 < line["(E, p), float32"][2]
+    for line in runs("jets_precision.json"):
+        assert line["worst"] < 1e-5
+    for line in runs("jets_speed.json"):
+        assert line["times_older"] == pytest.approx(line["ms_a_jet"]["older"] / line["ms_a_jet"]["fast"], abs=0.02)
+
+
 def test_ranking_of_jets():
     """The ranks of a line have its area under the ROC curve; the network's and the tree's kept ones give a paired interval.
 
