@@ -1,14 +1,11 @@
 """Top tagging with 6,000 jets: Lorentz group network, its ablations, ParticleNet, a boosted tree, the mass; writes jets.json.
 
-    python benchmarks/jets.py                          # every run that the log lacks: 90 minutes on one core, resumable
+    python benchmarks/jets.py                          # every run that the log lacks: 80 minutes on one core, resumable
     python benchmarks/jets.py --models lorentz --seeds 0
-    python benchmarks/jets.py --other other.npz        # lorentz beside the tree on jets that are not shipped; jets_other.json
-    python benchmarks/jets.py --speed                  # ms a jet and training step of a network of the original's kind
+    python benchmarks/jets.py --other other.npz        # networks beside the tree on jets that are not shipped; jets_other.json
 
 Equal data, about equal parameters, equal epochs; the seconds of each run stand in the log. Lines with "clock": "last stretch"
-are older than the clock that counts all stretches of a resumed run: of a run that was stopped they lack what came before. An
-epoch of 6,000 jets takes 48 CPU seconds (lorentz), 26 (linear), 22 (invariants), 11 (ParticleNet) on another machine, and
-none of these lines has less for its epochs; the one that had was run again, to the same judgement of every jet.
+are older than the clock that counts all stretches of a resumed run: of a run that was stopped they lack what came before.
 
 After the training every test jet is boosted into a random direction, or turned, and judged again. The Lorentz group's networks
 are then given particles that are chosen after the boost, which are the same ones, and ParticleNet the 50 that were hardest
@@ -30,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from eqlib import data, groups, models, training
+from eqlib import data, training
 from eqlib.data import jet_file
 from eqlib.tasks import jets, task
 
@@ -136,35 +133,16 @@ def run_other(model: str, seed: int, path: Path) -> dict[str, Any]:
     }
 
 
-def speed(number: int = 8, particles: int = 50, repeats: int = 20) -> None:
-    """A training step of a network of the original's kind: 3 layers, channels 2-4-4-2, irreps up to (2,2), one thread."""
-    given = data.JetInputs(data.jets("train", number=number), "jet", particles)
-    momenta, mask, labels = (torch.as_tensor(x) for x in given.batch(np.arange(number)))
-    net = models.LorentzGroupNetwork(groups.Lorentz(), channels=(2, 4, 4, 2))
-    optimizer, seconds = torch.optim.Adam(net.parameters()), []
-    for _ in range(repeats + 3):
-        start = time.perf_counter()
-        optimizer.zero_grad()
-        training.cross_entropy(net(momenta, mask), labels).backward()
-        optimizer.step()
-        seconds.append(time.perf_counter() - start)
-    each = np.array(seconds[3:]) / number * 1e3
-    print(f"{np.median(each):.1f} ms a jet (least {each.min():.1f}), batch {number}, {particles} particles, one thread")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
-    parser.add_argument("--speed", action="store_true")
     parser.add_argument(
         "--other", type=Path, metavar="NPZ", help="networks beside the tree on these jets of make_jets.py"
     )
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.speed:
-        return speed()
     points = [{"model": model, "seed": seed} for seed in args.seeds for model in args.models]
     if args.other:
         return training.runs.fill(OTHER, points, partial(run_other, path=args.other), "auc", args.again)

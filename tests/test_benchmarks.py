@@ -97,7 +97,7 @@ def test_boosted_tree_of_jets():
     assert (right(again) == right(logged[0])).mean() > 0.998
 
 
-@pytest.mark.parametrize("model", ["lorentz", "linear", "invariants", "particlenet"])
+@pytest.mark.parametrize("model", ["lorentz", "lorentz-small", "pure", "linear", "invariants", "particlenet"])
 def test_taggers_kept_with_the_course(model):
     """The committed weights are those of the log's seed 0: they judge 600 test jets as it says, up to rounding."""
     import jets
@@ -133,22 +133,22 @@ def test_speed_and_digits_of_the_lorentz_network():
 def test_ranking_of_jets():
     """The ranks of a line have its area under the ROC curve; the network's and the tree's kept ones give a paired interval.
 
-    On jets that are not shipped the tree ranks better beyond chance, and is right as often: the log alone, as Pythia makes them.
+    On jets that are not shipped the network is ahead of the tree in both beyond chance: the log alone, as Pythia makes them.
     """
     labels, logged = data.jets("test").labels, {(r["model"], r["seed"]): r for r in runs("jets.json")}
     ranks = {key: training.runs.unranked(line["ranks"]) for key, line in logged.items() if "ranks" in line}
-    assert ranks.keys() == {(m, s) for m in ("mass", "tree", "lorentz", "linear", "invariants") for s in (0, 1, 2)}
+    models = {model for model, _ in logged} - {"particlenet-long", "particlenet-augmented"}  # lines of before
+    assert ranks.keys() == {(m, s) for m in models for s in (0, 1, 2)}
     for key, places in ranks.items():
         assert training.auc(places, labels) == pytest.approx(logged[key]["auc"], abs=1e-5), key
-    other = {r["seed"]: r for r in runs("jets_other.json")}
-    assert sorted(other) == [0, 1, 2]
-    for line in other.values():
+    other = {(r["model"], r["seed"]): r for r in runs("jets_other.json")}
+    assert other.keys() == {(m, s) for m in ("lorentz", "lorentz-small", "linear", "invariants") for s in (0, 1, 2)}
+    for (model, _), line in other.items():
         for name in ("accuracy", "auc"):
             mean, low, high = line[f"{name}_difference"]
             assert mean == pytest.approx(line[name] - line[f"{name}_beside"], abs=2e-5)
             assert low < mean < high
-        assert line["accuracy_difference"][1] < 0 < line["accuracy_difference"][2]
-        assert line["auc_difference"][2] < 0
+            assert low > 0 or model != "lorentz"
 
 
 @pytest.mark.parametrize(

@@ -38,37 +38,37 @@ MODELS = {
     "lorentz": task.model(
         "Lorentz group network, irreps up to (2,2)",
         partial(lorentz, channels=(4, 6, 6, 4), scalars=24, hidden=24),
-        "5 min",
+        "3 min",
     ),
     "lorentz-small": task.model(
-        "the same with 4,799 parameters", partial(lorentz, channels=(2, 3, 3, 2), scalars=8, hidden=8), "3 min"
+        "the same with 4,799 parameters", partial(lorentz, channels=(2, 3, 3, 2), scalars=8, hidden=8), "1 min"
     ),
     "pure": task.model(
         "as it was published, with 5,170 parameters",
         partial(lorentz, channels=(4, 6, 6, 4), hidden=24, pure=True),
-        "4 min",
+        "1 min",
     ),
     "lorentz-types": task.model(
         "told what the detector took each particle for",
         partial(lorentz, channels=(4, 6, 6, 4), scalars=24, hidden=24, extra=4),
-        "5 min",
+        "3 min",
         extra="stored",
     ),
     "lorentz-beam": task.model(
         "told each particle's energy and angle to the beam, which breaks the symmetry",
         partial(lorentz, channels=(4, 6, 6, 4), scalars=24, hidden=24, extra=3),
-        "5 min",
+        "3 min",
         extra="beam",
     ),
     "linear": task.model(
         "the same without Clebsch-Gordan products",
         partial(lorentz, channels=(4, 6, 6, 4), scalars=28, hidden=28, products=False),
-        "4 min",
+        "2 min",
     ),
     "invariants": task.model(
         "the same without tensors: products p_i.p_j alone",
         partial(lorentz, irreps=(), scalars=30, hidden=30),
-        "4 min",
+        "2 min",
     ),
     "particlenet": task.model("ParticleNet-Lite, which knows no boosts", models.ParticleNet, "3 min", raw=True),
     "particlenet-augmented": task.model(
@@ -78,8 +78,8 @@ MODELS = {
         raw=True,
         augment=boost_jets,
     ),
-    "deep-sets": task.model("Deep Sets on the same features as ParticleNet", models.DeepSets, "1 min", raw=True),
-    "transformer": task.model("a plain transformer on these features", models.JetTransformer, "3 min", raw=True),
+    "deep-sets": task.model("Deep Sets on the same features as ParticleNet", models.DeepSets, "10 s", raw=True),
+    "transformer": task.model("a plain transformer on these features", models.JetTransformer, "1 min", raw=True),
     "tree": task.model(f"boosted tree on {', '.join(TREES['tree'])}", None, "1 s"),
     "mass": task.model("boosted tree on the mass alone", None, "1 s"),
 }
