@@ -1,4 +1,4 @@
-"""What a training step of the Lorentz group network costs, beside an older commit's; writes results/jets_speed.json.
+"""What a training step of the Lorentz group network costs, beside an older commit's; results/jets_speed.json, docs/jets_*.png.
 
     git worktree add /tmp/older a597038
     python benchmarks/jets_speed.py --against /tmp/older      # some three minutes, on an idle core
@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from eqlib import data, training
+from eqlib import data, training, viz
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).parent / "results" / "jets_speed.json"
+RESULTS, DOCS = Path(__file__).parent / "results" / "jets_speed.json", ROOT / "docs"
 BATCH, STEPS, ROUNDS = 8, 20, 3
 PARTICLES = (12, 25, 50, 100, 200)
 IRREPS = {1: ["(1,1)"], 2: ["(1,1)", "(2,0)", "(2,2)"], 3: ["(1,1)", "(2,0)", "(2,2)", "(3,1)", "(3,3)"]}
@@ -40,7 +40,9 @@ import numpy as np, torch
 torch.set_num_threads(1)
 from eqlib import groups, models, training
 torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)  # as `training.fit` does: memory of one step serves the next
-path, given, steps, train, engine = json.loads(sys.argv[1])
+import eqlib
+path, given, steps, train, engine, folder = json.loads(sys.argv[1])
+assert eqlib.__file__.startswith(folder), eqlib.__file__
 if engine:
     from eqlib import products
     products.using(engine).__enter__()
@@ -98,9 +100,10 @@ def measured(
         path = Path(temporary) / "jets.npz"
         np.savez(path, momenta=taken.momenta, mask=taken.mask, labels=taken.labels)
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        command = [sys.executable, "-c", WORKER, json.dumps([str(path), given, steps, train, engine])]
+        command = [sys.executable, "-c", WORKER, json.dumps([str(path), given, steps, train, engine, str(folder)])]
         environment = os.environ | threads | {"PYTHONPATH": str(folder)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        # Elsewhere, for python -c looks into the folder it stands in before all others.
+        done = subprocess.run(command, env=environment, cwd=temporary, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{folder} with {given} failed: {done.stderr.strip()[-800:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -156,7 +159,13 @@ def main() -> None:
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="a checkout of an older commit")
     args = parser.parse_args()
     points = [{"seed": seed} for seed in range(ROUNDS)]
-    training.runs.fill(RESULTS, points, partial(run, older=args.against), "times_older")
+    training.runs.fill(RESULTS, points, partial(run, older=args.against and args.against.resolve()), "times_older")
+    lines = training.runs.read(RESULTS)
+    for axis, sizes, label in (("particles", "n", "particles of a jet"), ("irreps", "k", "irreps up to (k,k)")):
+        found = {"training step": np.array([line[axis]["ms"] for line in lines])}
+        places = lines[0][axis][sizes]
+        figure = viz.plot_spread(places, found, label, "ms a jet", log=True, log_y=True, size=(5.6, 2.8))
+        figure.savefig(DOCS / f"jets_{axis}.png", dpi=100)
 
 
 if __name__ == "__main__":
