@@ -46,7 +46,7 @@ def moved(rep, g, x):
 
 @every_case
 @every_version
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 3e-5)])
 def test_equivariant_with_random_weights_and_biases(group, irreps, version, dtype, tolerance):
     x, mask = vectors(group)
     g = group.sample(len(x), seed=1)
@@ -65,7 +65,8 @@ def test_equivariant_with_random_weights_and_biases(group, irreps, version, dtyp
         worst.append(
             max(float((a.double() - b.double()).norm() / b.double().norm()) for a, b in zip(after, before, strict=True))
         )
-    # Random weights can make an invariant all but cancel: float32 then loses a digit, in one draw of several.
+    # Random weights can make an invariant all but cancel: float32 then loses a digit, in one draw of several. Particles in all
+    # directions have no axis to be turned about either, which jets have (`test_vector_output_in_float32_at_any_boost`).
     assert np.median(worst) < tolerance, worst
     assert max(worst) < 20 * tolerance, worst
 
