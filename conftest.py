@@ -7,11 +7,14 @@ kernel's processor time, so that a busy machine does not fail the tests.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Generator, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import nbval.kernel
 import psutil
 import pytest
 import refresh
@@ -37,6 +40,25 @@ def pytest_configure(config: pytest.Config) -> None:
     """nbval compares all texts but for numbers beside a limit that they keep, and seconds."""
     if getattr(config.option, "nbval_sanitize_with", "") is None:
         config.option.nbval_sanitize_with = str(SANITISE)
+    nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
+
+
+def patient(start: Callable[..., Any]) -> Callable[..., Any]:
+    """Start a kernel again if it dies at once, as tools/refresh.py does: between choosing its ports and taking them another
+    process, such as another worker's kernel, may have one of them."""
+
+    def started(*args: Any, **kwargs: Any) -> Any:
+        for left in reversed(range(refresh.STARTS)):
+            try:
+                return start(*args, **kwargs)
+            except RuntimeError:
+                if not left:
+                    raise
+            with warnings.catch_warnings():  # of the files that a dead kernel leaves open
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
+
+    return started
 
 
 @pytest.hookimpl(optionalhook=True)

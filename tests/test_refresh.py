@@ -240,3 +240,22 @@ def test_a_kernel_whose_port_was_taken_is_started_again(
         refresh.refresh(path)
         assert nbformat.read(path, as_version=4).cells[1].outputs[0].text == "1\n"
     assert len(died) == deaths
+
+
+def test_nbval_starts_a_kernel_again_that_dies_at_once() -> None:
+    """Twice; a third death is an error, and so is another one than a kernel's."""
+    import conftest
+
+    for deaths in (0, 2, 3):
+        left = [RuntimeError("Kernel died before replying to kernel_info")] * deaths
+
+        def start(name: str, *, cwd: str, left: list[RuntimeError] = left) -> tuple[str, str]:
+            if left:
+                raise left.pop()
+            return name, cwd
+
+        if deaths < refresh.STARTS:
+            assert conftest.patient(start)("python", cwd="here") == ("python", "here") and not left
+        else:
+            with pytest.raises(RuntimeError, match="died"):
+                conftest.patient(start)("python", cwd="here")

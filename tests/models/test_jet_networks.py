@@ -157,7 +157,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("training", [True, False])
 def test_edge_cases_are_finite(name, training):
-    """No constituents, no room for any, one, 128 of them, all in one place, and jets of zero momentum."""
+    """No constituents, no room for any, one, 300 of them, all in one place, and jets of zero momentum."""
     torch.manual_seed(0)
     net = NETWORKS[name]().train(training)
     single = torch.tensor([5.0, 1.0, 2.0, 2.0]).expand(2, 1, 4)
@@ -167,7 +167,7 @@ def test_edge_cases_are_finite(name, training):
         (single, torch.ones(2, 1, dtype=torch.bool)),
         (single.expand(2, 6, 4), torch.ones(2, 6, dtype=torch.bool)),
         (torch.zeros(2, 6, 4), torch.ones(2, 6, dtype=torch.bool)),
-        (torch.rand(2, 128, 4), torch.ones(2, 128, dtype=torch.bool)),
+        (torch.rand(2, 300, 4), torch.ones(2, 300, dtype=torch.bool)),
     ]
     for x, mask in cases:
         x = x.clone().requires_grad_()
