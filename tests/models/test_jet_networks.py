@@ -239,6 +239,20 @@ def test_without_products_less_is_left():
     assert linear.layers[0].within.sizes[2] == linear.layers[0].across.sizes[2] == 0
 
 
+def test_the_published_network_weighs_pairs_by_their_difference():
+    """What its layers are given of a pair is (p_i - p_j)^2 in units of the masses' geometric mean, squared."""
+    group = groups.Lorentz()
+    net = models.LorentzGroupNetwork(group, masses=(4.0, 9.0), pure=True).double().eval()
+    x, mask = vectors(group)
+    seen = []
+    net.layers[0].register_forward_pre_hook(lambda layer, given: seen.append(given[3]))
+    net(x, mask)
+    apart = (x[:, :, None] - x[:, None]) / 6
+    square = torch.einsum("bijm,mn,bijn->bij", apart, torch.tensor(group.metric), apart)
+    both = mask[:, :, None] & mask[:, None]
+    assert (seen[0] - square)[both].abs().max() < 1e-12
+
+
 def test_products_sorted_by_irrep_are_those_of_the_layer():
     """Against nn.TensorProduct, block by block; (8,8) x (8,8) -> (8,8) is large and nearly empty, and takes another way there."""
     group = groups.Lorentz()
