@@ -277,11 +277,10 @@ def _others(extra: ArrayLike | Sequence[ArrayLike], counts: NDArray[np.int64]) -
     """Other numbers of all particles, padding too, (N, k)."""
     parts = [np.asarray(e) for e in extra]  # type: ignore[union-attr]
     shapes = [e.shape for e in parts]
-    if [shape[:1] for shape in shapes] != [(n,) for n in counts] or len({s[1:] for s in shapes if s[0]}) > 1:
+    widths = {shape[1:] for shape in shapes if shape[0]} or {(0,)}
+    if [shape[:1] for shape in shapes] != [(n,) for n in counts] or len(widths) > 1 or len(min(widths)) != 1:
         raise ValueError(f"extra: got shapes {shapes[:3]}, expected (p, k) for each jet, p as of its momenta")
-    width = next((s[1:] for s in shapes if s[0]), (0,))
-    if len(width) != 1:
-        raise ValueError(f"extra: got shapes {shapes[:3]}, expected (p, k) for each jet, p as of its momenta")
+    (width,) = widths
     rows = np.concatenate([np.zeros((0, *width)), *(e for e in parts if len(e))]).astype(np.float32)
     if not np.isfinite(rows).all():
         raise ValueError("extra: got NaN or inf, expected finite numbers")

@@ -117,11 +117,8 @@ class LorentzGroupNetwork(Constants):
             )
         if pure:
             scalars = channels[0]
-        if pure:
-            scalars = channels[0]
         self.enter = perceptron([(1 if pure else 4) + extra, hidden, scalars])
         sizes = list(channels) if labels else [0] * len(channels)
-        self._vector = vector
         self.start = _Mix([vector], [1 if pure else 2], sizes[0])
         before, layers = [vector] if labels else [], []
         for few, many in zip(sizes[:-1], sizes[1:], strict=True):

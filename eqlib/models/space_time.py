@@ -12,7 +12,7 @@ from eqlib.constants import Constants
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import finite
 from eqlib.groups import Rep
-from eqlib.groups.rep import same_group
+from eqlib.models.tensor_field import gated
 
 
 class SourceNetwork(torch.nn.Module):
@@ -46,13 +46,8 @@ class SourceNetwork(torch.nn.Module):
         neighbours: float = 1.0,
     ) -> None:
         super().__init__()
-        same_group(rep_in=rep_in, rep_out=rep_out)
-        if isinstance(hidden, str):
-            raise ValueError(f"hidden: got the string {hidden!r}, expected a list of reps, one for each layer between")
+        gates, ends = gated(rep_in, rep_out, hidden)
         self.rep_in, self.rep_out = rep_in, rep_out
-        gates = [nn.Gate(rep_in.group.rep(text)) for text in hidden]
-        before, after = [rep_in, *(gate.rep for gate in gates)], [*(gate.rep_in for gate in gates), rep_out]
-        ends = list(zip(before, after, strict=True))
         self.gates = torch.nn.ModuleList(gates)
         self.own = torch.nn.ModuleList([nn.Linear(a, b) for a, b in ends[:-1]])
         self.convolutions = torch.nn.ModuleList(

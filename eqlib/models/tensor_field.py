@@ -13,6 +13,22 @@ from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 
 
+def gated(rep_in: Rep, rep_out: Rep, hidden: Sequence[str | Rep]) -> tuple[list[nn.Gate], list[tuple[Rep, Rep]]]:
+    """The gates behind all layers but the last, and the reps before and after each layer, its gate not counted.
+
+    >>> from eqlib import groups
+    >>> from eqlib.models.tensor_field import gated
+    >>> gated(groups.O3().rep("0e"), groups.O3().rep("1o"), ["2x0e+1o"])[1]
+    [(O3: 1x0e, O3: 2x0e+1x1o+1x0e), (O3: 2x0e+1x1o, O3: 1x1o)]
+    """
+    same_group(rep_in=rep_in, rep_out=rep_out)
+    if isinstance(hidden, str):
+        raise ValueError(f"hidden: got the string {hidden!r}, expected a list of reps, one for each layer between")
+    gates = [nn.Gate(rep_in.group.rep(text)) for text in hidden]
+    before, after = [rep_in, *(gate.rep for gate in gates)], [*(gate.rep_in for gate in gates), rep_out]
+    return gates, list(zip(before, after, strict=True))
+
+
 class TensorFieldNetwork(torch.nn.Module):
     """Features of points (N, rep_in.dim) -> (N, rep_out.dim), or (bodies, rep_out.dim) where they are summed over bodies.
 
@@ -63,16 +79,10 @@ class TensorFieldNetwork(torch.nn.Module):
         pairs: Rep | None = None,
     ) -> None:
         super().__init__()
-        same_group(rep_in=rep_in, rep_out=rep_out)
-        if isinstance(hidden, str):
-            raise ValueError(f"hidden: got the string {hidden!r}, expected a list of reps, one for each layer between")
+        gates, ends = gated(rep_in, rep_out, hidden)
         if channels is not None and (not isinstance(channels, int) or channels < 1):
             raise ValueError(f"channels: got {channels!r}, expected None or a positive integer")
         self.rep_in, self.rep_out = rep_in, rep_out
-        gates = [nn.Gate(rep_in.group.rep(text)) for text in hidden]
-        before = [rep_in, *(gate.rep for gate in gates)]
-        after = [*(gate.rep_in for gate in gates), rep_out]
-        ends = list(zip(before, after, strict=True))
         self.gates = torch.nn.ModuleList(gates)
 
         def convolution(a: Rep, b: Rep) -> torch.nn.Module:
@@ -82,7 +92,7 @@ class TensorFieldNetwork(torch.nn.Module):
 
         self.convolutions = torch.nn.ModuleList([convolution(a, b) for a, b in ends])
         self.own = torch.nn.ModuleList([nn.Linear(a, b) for a, b in ends] if self_interaction else [])
-        self._residual = [residual and a == gate.rep for a, gate in zip(before, gates, strict=False)]
+        self._residual = [residual and a == gate.rep for (a, _), gate in zip(ends, gates, strict=False)]
         self.readout: torch.nn.Module | None = None
         if pairs is not None:
             same_group(rep_out=rep_out, pairs=pairs)
