@@ -1,8 +1,8 @@
 """Top tagging: a Lorentz group network, its ablations and what it is compared with, on the shipped jets or the public ones.
 
-Networks see 50 particles of a jet: those that know no boosts the hardest, the Lorentz group's those
-with the largest p.P (`data.Jets.ordered`), a choice that no boost changes. Review, Sec. VI and Fig. 5; Bogatskiy et al. 2020,
-Qu and Gouskos 2020.
+Networks see 50 particles of a jet, or as many as they are told: those that know no boosts the hardest, the Lorentz group's
+those with the largest p.P (`data.Jets.ordered`), a choice that no boost changes. Review, Sec. VI and Fig. 5; Bogatskiy et al.
+2020, Qu and Gouskos 2020.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from eqlib.data.augment import boost_jets, random_boosts, random_turns
 from eqlib.tasks import task
 
 TASK = "jets"
-PARTICLES = 50  # of a jet
+PARTICLES = 50  # of a jet, unless a run says otherwise
 GAMMAS = (1.5, 2.0, 3.0, 5.0, 10.0)  # of the boosts under which a run may be judged again
 TREES = {"mass": ("mass",), "tree": ("mass", "pt", "multiplicity", "tau21", "tau32")}
 
@@ -33,7 +33,7 @@ def lorentz(**options: Any) -> torch.nn.Module:
     return models.LorentzGroupNetwork(groups.Lorentz(), **options)
 
 
-# Widths that give every model 24,000 to 26,400 parameters, but for the two that are small.
+# Widths that give every model 24,000 to 26,400 parameters, but for two that are small and one that is as it was published.
 MODELS = {
     "lorentz": task.model(
         "Lorentz group network, irreps up to (2,2)",
@@ -78,6 +78,12 @@ MODELS = {
         raw=True,
         augment=boost_jets,
     ),
+    "particlenet-full": task.model(
+        "ParticleNet at full strength, with 366,146 parameters",
+        partial(models.ParticleNet, 16, channels=((64, 64, 64), (128, 128, 128), (256, 256, 256)), hidden=256),
+        "30 min",
+        raw=True,
+    ),
     "deep-sets": task.model("Deep Sets on the same features as ParticleNet", models.DeepSets, "10 s", raw=True),
     "transformer": task.model("a plain transformer on these features", models.JetTransformer, "1 min", raw=True),
     "tree": task.model(f"boosted tree on {', '.join(TREES['tree'])}", None, "1 s"),
@@ -97,13 +103,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "make_jets.py (default: the shipped jets)",
     )
     add("--number", type=int, help="training jets, and a sixth and half as many of --data's others (default: all)")
+    add("--particles", type=int, help=f"of a jet that a network sees (default: {PARTICLES})")
     add("--epochs", type=int, help="passes over the training jets (default: 10)")
     add("--batch-size", type=int, help="jets a step (default: 50)")
     add("--lr", type=float, help="learning rate at its highest (default: 0.003)")
 
 
-def make(model: str, seed: int = 0) -> torch.nn.Module:
-    """A network of MODELS with seeded initial weights."""
+def make(model: str, seed: int = 0, particles: int = PARTICLES) -> torch.nn.Module:
+    """A network of MODELS with seeded initial weights; it takes any number of particles, and `prepare` chooses so many."""
+    task.positive(particles=particles)
     return task.made(model, MODELS, seed)
 
 
@@ -112,26 +120,28 @@ def frame(model: str) -> str:
     return "lab" if task.chosen(model, MODELS).options.get("raw") else "jet"
 
 
-def inputs(model: str, jets: data.Jets) -> data.JetInputs:
+def inputs(model: str, jets: data.Jets, particles: int = PARTICLES) -> data.JetInputs:
     """Jets as a tagger takes them: raw momenta for ParticleNet, light-cone components about the jet's axis for the others."""
-    return data.JetInputs(jets, frame(model), PARTICLES, extra=_extra(model))
+    return data.JetInputs(jets, frame(model), particles, extra=_extra(model))
 
 
-def examples(model: str, jets: data.Jets | data.JetFiles) -> data.JetInputs | data.JetStream:
+def examples(
+    model: str, jets: data.Jets | data.JetFiles, particles: int = PARTICLES
+) -> data.JetInputs | data.JetStream:
     """The same of jets in memory or in files, which are streamed."""
     if isinstance(jets, data.Jets):
-        return inputs(model, jets)
-    return data.JetStream(jets, frame(model), PARTICLES, extra=_extra(model))
+        return inputs(model, jets, particles)
+    return data.JetStream(jets, frame(model), particles, extra=_extra(model))
 
 
 def _extra(model: str) -> str | None:
     return task.chosen(model, MODELS).options.get("extra")
 
 
-def prepare(model: str, raw: Any) -> tuple[Tensor, ...]:
+def prepare(model: str, raw: Any, particles: int = PARTICLES) -> tuple[Tensor, ...]:
     """A reader's own jets, a `data.Jets` or momenta as in `data.Jets.from_momenta`: components, mask, other numbers if any."""
     jets = raw if isinstance(raw, data.Jets) else data.Jets.from_momenta(raw)
-    taken = inputs(model, jets)
+    taken = inputs(model, jets, particles)
     return tuple(torch.as_tensor(x) for x in (taken.momenta, taken.mask, taken.extra) if x is not None)
 
 
@@ -160,6 +170,7 @@ def run(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    particles: int | None = None,
     folder: Path | str | None = None,
     **how: Any,
 ) -> tuple[torch.nn.Module | None, dict[str, Any]]:
@@ -167,12 +178,14 @@ def run(
 
     The trees give no network. `how`: see `task.train`.
     """
-    task.positive(number=number, epochs=epochs, batch_size=batch_size, lr=lr)
+    task.positive(number=number, epochs=epochs, batch_size=batch_size, lr=lr, particles=particles)
     given = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     found = task.chosen(model, MODELS, {**given, **how})
     train, valid, test = splits(number, folder)
     figures: dict[str, Any] = {"jets": len(train), "test_jets": len(test)}
     if found.make is None:
+        if particles is not None:
+            raise ValueError(f"particles: got {particles!r}, but the model {model!r} sees all of them")
         train, test = (jets if isinstance(jets, data.Jets) else jets.read_all() for jets in (train, test))
         start = time.perf_counter()
         tops = tree_scores(model, train, [test], seed)
@@ -186,7 +199,8 @@ def run(
             "test_accuracy": accuracy,
             "seconds": seconds,
         }
-    net = make(model, seed)
+    sizes = {"particles": particles or PARTICLES}
+    net = make(model, seed, **sizes)
     recipe = training.Recipe(
         epochs=epochs or 10,
         batch_size=batch_size or 50,
@@ -201,10 +215,16 @@ def run(
         every_steps=500,
     )
     history = task.train(
-        net, training.cross_entropy, examples(model, train), examples(model, valid), recipe=recipe, seed=seed, **how
+        net,
+        training.cross_entropy,
+        examples(model, train, **sizes),
+        examples(model, valid, **sizes),
+        recipe=recipe,
+        seed=seed,
+        **how,
     )
-    figures["test_accuracy"] = training.evaluate(net, examples(model, test), training.accuracy)
-    return net, task.report(TASK, model, seed, net, recipe, history, {}, **figures)
+    figures["test_accuracy"] = training.evaluate(net, examples(model, test, **sizes), training.accuracy)
+    return net, task.report(TASK, model, seed, net, recipe, history, sizes, **figures)
 
 
 def scores(net: torch.nn.Module, jets: data.JetInputs, batch_size: int = 100) -> NDArray[np.float64]:

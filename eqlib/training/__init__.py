@@ -5,7 +5,17 @@ from eqlib.training.batches import Data, Metric, Source
 from eqlib.training.devices import device
 from eqlib.training.evaluation import evaluate, predict
 from eqlib.training.loop import fit
-from eqlib.training.metrics import accuracy, auc, bootstrap, cross_entropy, paired, paired_auc, rejection, roc
+from eqlib.training.metrics import (
+    accuracy,
+    auc,
+    bootstrap,
+    bootstrap_rejection,
+    cross_entropy,
+    paired,
+    paired_auc,
+    rejection,
+    roc,
+)
 from eqlib.training.optimisers import cosine, lbfgs, warm_cosine
 from eqlib.training.recipe import Recipe
 from eqlib.training.state import History
@@ -21,6 +31,7 @@ __all__ = [
     "accuracy",
     "auc",
     "bootstrap",
+    "bootstrap_rejection",
     "cosine",
     "count_parameters",
     "cross_entropy",

@@ -21,6 +21,7 @@ from eqlib.training.evaluation import evaluate
 from eqlib.training.recipe import Recipe, choose, describe, expect_callable
 from eqlib.training.report import Report
 from eqlib.training.state import History, State, Within
+from eqlib.training.stopping import between_steps
 
 
 def fit(
@@ -47,7 +48,9 @@ def fit(
     checkpoint: file to write at the start, then every `recipe.every` epochs and after the last, and within an epoch every
     `recipe.every_steps` steps; whole or not at all. If it exists and `resume`, training goes on from it and ends, on the
     CPU, with the very bits of a run that was never stopped. A finished run may be prolonged where there is no schedule.
-    What happened since the last checkpoint is lost with a process that is stopped, by Ctrl-C say.
+    Ctrl-C, or a notebook's stop button, ends it after the step that is under way, which the checkpoint then has, with
+    KeyboardInterrupt. What happened since the last checkpoint is lost with a process that is killed, with one of several that
+    is stopped, and by a second Ctrl-C.
     progress: a bar with the time left; on the terminal it goes to stderr, in a notebook it is a widget. Where stderr is a
     file, a line every half a minute and one at the end.
     device: where to train, see `device`; the model stays there. None: on what is there, and back to where the model was.
@@ -82,8 +85,8 @@ def fit(
         state = State(model, optim, settings, here, torch.Generator().manual_seed(seed))
         rates = [group["lr"] for group in optim.param_groups]
         steps, show = math.ceil(len(data) / recipe.batch_size), progress and processes.rank() == 0
-        run = _Run(model, data, held_out, recipe, state, steps, rates, loss, seed, checkpoint)
-        with reserved(checkpoint), seeded(here, seed):
+        with reserved(checkpoint), seeded(here, seed), between_steps() as stop:
+            run = _Run(model, data, held_out, recipe, state, steps, rates, loss, seed, checkpoint, stop)
             first = state.begin(checkpoint, resume, recipe.epochs)
             processes.agree_on_state(model)
             showing = Report(recipe.epochs, steps, first * steps + state.within.step, show)
@@ -92,6 +95,8 @@ def fit(
                     run.epoch(epoch, objective, report)
                     if checkpoint is not None and ((epoch + 1) % recipe.every == 0 or epoch + 1 == recipe.epochs):
                         state.save(checkpoint)
+                    if stop():
+                        raise KeyboardInterrupt
         if state.kept is not None:
             model.load_state_dict(state.kept)
     return state.history
@@ -111,6 +116,7 @@ class _Run:
     loss: Metric
     seed: int
     checkpoint: Path | str | None
+    stop: Callable[[], bool]
 
     def epoch(self, epoch: int, objective: Callable[..., Tensor], report: Report) -> None:
         """Train on every example once, or on those that are left, measure, and write it into the history."""
@@ -119,13 +125,16 @@ class _Run:
         first, pause = within.step, recipe.every_steps or self.steps
         self.model.train()
         for step, chosen in enumerate(self.order(), start=first):
-            if step % pause == 0:
-                if step > first and self.checkpoint is not None:
-                    within.seconds, within.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
-                    self.agree(epoch)
-                    state.save(self.checkpoint)
-                if processes.rank():  # other numbers than process 0 has, and the same ones after a stop
-                    reseed(state.device, hash((self.seed, epoch, step, processes.rank())) % 2**63)
+            stopped = self.stop()
+            if step > first and self.checkpoint is not None and (step % pause == 0 or stopped):
+                within.seconds, within.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+                self.agree(epoch)
+                state.save(self.checkpoint)
+            if stopped:
+                raise KeyboardInterrupt
+            # Other numbers than process 0 has, and the same ones after a stop.
+            if processes.rank() and (step % pause == 0 or step == first):
+                reseed(state.device, hash((self.seed, epoch, step, processes.rank())) % 2**63)
             batch, weight = self.share(chosen)
             within.total += self.step(objective, batch, weight, epoch * self.steps + step) * len(chosen)
             within.step = step + 1

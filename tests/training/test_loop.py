@@ -6,8 +6,10 @@ import itertools
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -574,6 +576,67 @@ def test_ctrl_c_leaves_the_last_checkpoint_and_no_lock(tmp_path, monkeypatch, wh
     whole, again = make_model(), make_model()
     assert len(torch.load(path, weights_only=True)["history"]["loss"]) == 1
     assert run(again, epochs=5, checkpoint=path) == run(whole, epochs=5) and same(whole, again)
+
+
+@pytest.fixture
+def sigint():
+    """Python's own handler, which a process of a test runner need not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("call", [1, 6, 8, 10])  # of five epochs of four steps: the first, inside, an epoch's last, inside
+def test_ctrl_c_ends_a_run_after_the_step(tmp_path, sigint, call):
+    """Even where what it raises is caught, as in an import that tries; nothing is lost, and SIGINT is Python's own again."""
+    path, calls = tmp_path / "c.pt", []
+
+    def pressed(*args):
+        calls.append(1)
+        if len(calls) == call:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                pass
+        return jitter(*args)
+
+    pressed.__qualname__ = jitter.__qualname__
+    with pytest.raises(KeyboardInterrupt):
+        run(make_model(), epochs=5, checkpoint=path, augment=pressed)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and len(calls) == call
+    kept = torch.load(path, weights_only=True)
+    assert (len(kept["history"]["loss"]) + (kept["within"]["step"] == 4), kept["within"]["step"] % 4) == divmod(call, 4)
+    whole, again = make_model(), make_model()
+    assert run(again, epochs=5, checkpoint=path) == run(whole, epochs=5) and same(whole, again)
+
+
+def test_a_second_ctrl_c_does_not_wait(sigint):
+    def pressed(*args):
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return jitter(*args)
+
+    pressed.__qualname__ = jitter.__qualname__
+    with pytest.raises(KeyboardInterrupt):
+        run(make_model(), epochs=5, augment=pressed)
+
+
+def test_ctrl_c_belongs_to_who_has_taken_it(sigint):
+    """A program with a handler of its own, and a thread, which can have none."""
+    seen = []
+
+    def pressed(*args):
+        signal.raise_signal(signal.SIGINT)
+        return jitter(*args)
+
+    signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    run(make_model(), epochs=1, augment=pressed)
+    assert len(seen) == 4
+    thread = threading.Thread(target=lambda: seen.append(run(make_model(), epochs=1)))
+    thread.start()
+    thread.join()
+    assert len(seen) == 5
 
 
 def test_the_device_is_what_is_there(monkeypatch):

@@ -1,0 +1,246 @@
+"""Top tagging on jets made for it: every network at 20,000 jets, judged on 42,000 QCD jets; writes jets_fresh.json.
+
+    python tools/make_jets.py --jets 33340 --seed 3 --out a.npz         # an hour in all: 20,004 to train on, 3,334 valid, 10,002
+    python tools/make_jets.py --jets 20000 --seed 5 --out b.npz
+    python tools/make_jets.py --jets 54000 --seed 4 --out c.npz
+    python benchmarks/jets_fresh.py a.npz b.npz c.npz                   # every run that the log lacks: 3 hours on one core
+    python benchmarks/jets_fresh.py a.npz b.npz c.npz --part rates --models particlenet --seeds 0
+    python benchmarks/jets_fresh.py a.npz b.npz c.npz --part pairs      # when the runs are there
+
+Of the first file the training and valid jets; the test jets are its own and all of the other files'. A line has both figures
+on these and on the 3,000 shipped test jets, and 1 / background where 100 QCD jets or more are left. Parts:
+
+rates       three learning rates for each network, 6,000 jets, seed 0; RATES holds the one whose valid jets have the largest AUC
+runs        all networks at 20,000 jets, 10 epochs, three seeds
+long        the same with other numbers of epochs
+curve       500, 2,000 and 6,000 jets
+particles   the Lorentz group network of 20 to 128 particles, 6,000 jets
+full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time
+pairs       of two runs on the same jets: differences of accuracy and AUC with paired intervals
+
+The scores of the test jets stay in --scores, which the pairs need; the log keeps what they come to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import hashlib
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eqlib import data, models, training
+from eqlib.data import jet_file
+from eqlib.data.augment import random_boosts
+from eqlib.tasks import jets, task
+
+RESULTS = Path(__file__).parent / "results" / "jets_fresh.json"
+SEEDS = (0, 1, 2)
+JETS, EPOCHS = 20_000, 10
+DEFAULT = 3e-3
+# Of the tries in the log; who is not named learns best at the default.
+RATES: dict[str, float] = {}
+# The networks of these have the learning rate of the network they are a variant of.
+VARIANTS = {"lorentz-types": "lorentz", "lorentz-beam": "lorentz", "particlenet-augmented": "particlenet"}
+TRIES = (1e-3, DEFAULT, 9e-3)
+TREES = ("mass", "tree", "tree-50")  # the last: observables of the 50 hardest particles
+NETWORKS = (
+    "lorentz",
+    "lorentz-small",
+    "invariants",
+    "linear",
+    "pure",
+    "particlenet",
+    "transformer",
+    "deep-sets",
+)
+OPTIONS = ("lorentz-types", "lorentz-beam")
+LONG = {"lorentz": (20,), "particlenet": (30,)}
+FEW = {500: 40, 2000: 20, 6000: 10}  # jets: epochs, so that few jets are not few steps
+GAMMAS = (2.0, 10.0)  # of the boosts under which the shipped test jets are judged again, each about an axis of its own
+SIZES = (20, 30, 80, 128)  # particles, beside the 50 of the curve
+BESIDE = {"lorentz": (*NETWORKS[1:], *OPTIONS, *TREES), "lorentz-small": ("particlenet", "tree")}
+KEYS = ("part", "model", "jets", "epochs", "particles", "seed", "lr", "beside")
+
+
+def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """The runs of a part, each by everything that tells it from the others."""
+
+    def one(model: str, seed: int, number: int = JETS, epochs: int = EPOCHS, **other: Any) -> dict[str, Any]:
+        lr = RATES.get(VARIANTS.get(model, model), DEFAULT)
+        made = {"part": part, "model": model, "jets": number, "epochs": epochs, "particles": 50, "lr": lr, "seed": seed}
+        if model in TREES:
+            made |= {"epochs": None, "lr": None, "particles": 50 if model == "tree-50" else None}
+        return made | {"beside": None} | other
+
+    if part == "rates":
+        return [one(m, 0, 6000, lr=lr) for m in asked if m in NETWORKS for lr in TRIES]
+    if part == "runs":
+        return [one(m, s) for s in seeds for m in asked if s == 0 or m not in OPTIONS]
+    if part == "long":
+        return [one(m, s, epochs=n) for s in seeds for m in asked for n in LONG.get(m, ())]
+    if part == "curve":
+        names = ("lorentz", "lorentz-small", "particlenet", "tree")
+        return [one(m, s, number, n) for s in seeds for number, n in FEW.items() for m in asked if m in names]
+    if part == "particles":
+        return [one(m, s, 6000, particles=n) for s in seeds for m in asked if m == "lorentz" for n in SIZES]
+    if part == "full":
+        return [one("particlenet-full", s) for s in seeds if s == 0]
+    return [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
+
+
+class Files:
+    """The jets of the command line, and what each kind of tagger makes of them, formed once."""
+
+    def __init__(self, paths: Sequence[Path], scores: Path) -> None:
+        self.paths, self.scores = paths, scores
+        self.sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+        self.inputs = functools.lru_cache(4)(self._inputs)
+
+    @functools.cached_property
+    def test(self) -> dict[str, data.Jets]:
+        """The test jets of the first file and all jets of the others, in one; the shipped ones, as they are and boosted."""
+        own = [data.jets("test", path=self.paths[0], checksum=None)]
+        for path in self.paths[1:]:
+            arrays, recipe = jet_file.read(path, None)
+            own.append(jet_file.unpack(arrays, recipe, slice(0, len(arrays["labels"]))))
+        shipped = data.jets("test")
+        boosted = {f"gamma {gamma:g}": shipped.moved(random_boosts(len(shipped), gamma, 0)) for gamma in GAMMAS}
+        return {f"fresh {n}": one for n, one in enumerate(own)} | {"shipped": shipped} | boosted
+
+    def split(self, tops: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Scores of all of `test`, by name; the fresh ones together."""
+        parts = np.split(tops, np.cumsum([len(one) for one in self.test.values()])[:-1])
+        found = dict(zip(self.test, parts, strict=True))
+        return {"fresh": np.concatenate([found.pop(f"fresh {n}") for n in range(len(self.paths))])} | found
+
+    @functools.cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Of the fresh test jets."""
+        return np.concatenate([one.labels for name, one in self.test.items() if name.startswith("fresh")])
+
+    def _inputs(self, frame: str, particles: int, extra: str | None) -> list[data.JetInputs]:
+        return [data.JetInputs(one, frame, particles, extra=extra) for one in self.test.values()]
+
+    def taken(self, model: str, particles: int) -> list[data.JetInputs]:
+        """`test` as this model takes them."""
+        return self.inputs(jets.frame(model), particles, jets.MODELS[model].options.get("extra"))
+
+    @functools.cached_property
+    def tables(self) -> dict[str, list[NDArray[np.float64]]]:
+        """tree or tree-50 -> its observables, (n, 5), of the training jets and of each of `test`."""
+        known = data.jets("train", JETS, path=self.paths[0], checksum=None)
+        made = {}
+        for name, change in (("tree", {}), ("tree-50", {"most": 50, "taus": None})):
+            files = [dataclasses.replace(one, **change) for one in (known, *self.test.values())]
+            made[name] = [np.column_stack(data.observables(one)) for one in files]
+        return made
+
+    def place(self, **point: Any) -> Path:
+        """Where the scores of a run are kept: they belong to these jets."""
+        name = "-".join(str(point[key]) for key in ("model", "jets", "epochs", "particles", "lr", "seed"))
+        return self.scores / f"{hashlib.sha256(''.join(self.sums).encode()).hexdigest()[:8]}-{name}.npy"
+
+
+def run(files: Files, **point: Any) -> dict[str, Any]:
+    """A line of the log."""
+    given = " ".join(str(path.name) for path in files.paths)
+    command = f"python benchmarks/jets_fresh.py {given} --part {point['part']} --models {point['model']}"
+    line = {"command": f"{command} --seeds {point['seed']}", "sha256": files.sums, **point}
+    line |= pair(files, **point) if point["beside"] else scored(files, **point)
+    return {key: value for key, value in line.items() if value is not None} | training.runs.stamp()
+
+
+def scored(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any]:
+    """Train, judge, and keep the scores; a run that another part has made before is not trained again."""
+    model, number, seed = point["model"], point["jets"], point["seed"]
+    report: dict[str, Any] = {}
+    if model in TREES:
+        start = time.perf_counter()
+        tables = files.tables["tree-50" if model == "tree-50" else "tree"]
+        columns = slice(0, 1) if model == "mass" else slice(None)
+        known = data.jets("train", number, path=files.paths[0], checksum=None)
+        tops = models.boosted_tree(
+            tables[0][:number, columns], known.labels, np.concatenate(tables[1:])[:, columns], seed
+        )
+        report["seconds"] = round(time.perf_counter() - start, 1)
+    else:
+        given = {"model": model, "number": number, "seed": seed, "folder": files.paths[0]}
+        given |= {name: point[name] for name in ("epochs", "lr", "particles")}
+        kept = files.place(**point).with_suffix(".pt")
+        net, found = jets.run(**given, checkpoint=kept)
+        assert net is not None
+        names = ("parameters", "best_epoch", "seconds", "cpu_seconds")
+        report = {"run": task.command("jets", **given | {"folder": files.paths[0].name})} | {n: found[n] for n in names}
+        valid = data.jets("valid", path=files.paths[0], checksum=None)
+        report["valid_auc"] = round(
+            training.auc(jets.scores(net, jets.inputs(model, valid, point["particles"])), valid.labels), 5
+        )
+        tops = np.concatenate([jets.scores(net, one) for one in files.taken(model, point["particles"])])
+    np.save(files.place(**point), tops)
+    by = files.split(tops)
+    shipped = files.test["shipped"].labels
+    report |= judge(by["fresh"], files.labels) | {"shipped": judge(by["shipped"], shipped)}
+    report["boosted"] = {
+        name: round(float(((by[name] > 0.5) == shipped).mean()), 5) for name in by if name.startswith("gamma")
+    }
+    return report
+
+
+def judge(tops: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """Accuracy and AUC, and 1 / background, with their intervals where they have one."""
+    right = (tops > 0.5) == labels
+    lost = {str(e): training.bootstrap_rejection(tops, labels, e) for e in (0.3, 0.5, 0.7)}
+    return {
+        "test_jets": len(labels),
+        "accuracy": round(float(right.mean()), 5),
+        "interval": [round(x, 5) for x in training.bootstrap(right, resamples=500)[1:]],
+        "auc": round(training.auc(tops, labels), 5),
+        "rejection": {e: [round(x, 1) for x in values] for e, values in lost.items() if values is not None},
+    }
+
+
+def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
+    """Two runs of equal seed and jets on the same test jets."""
+    start = time.perf_counter()
+    other = next(p for p in points("runs", [beside], SEEDS) if p["seed"] == point["seed"])
+    both = [files.place(**p) for p in (point, other)]
+    for path in both:
+        if not path.exists():
+            raise SystemExit(f"{path} is not there: run --part runs first")
+    tops, labels = [np.load(path)[: len(files.labels)] for path in both], files.labels
+    right = [(t > 0.5) == labels for t in tops]
+    return {
+        "auc": round(training.auc(tops[0], labels), 5),
+        "accuracy_difference": [round(x, 5) for x in training.paired(*right, resamples=500)],
+        "auc_difference": [round(x, 5) for x in training.paired_auc(*tops, labels, resamples=200)],
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = ("rates", "runs", "long", "curve", "particles", "full", "pairs")
+    names = (*NETWORKS, *OPTIONS, *TREES)
+    parser.add_argument("files", nargs="+", type=Path, metavar="NPZ", help="of make_jets.py; the first one to train on")
+    parser.add_argument("--part", choices=parts, nargs="+", default=parts)
+    parser.add_argument("--models", nargs="+", choices=names, default=names)
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--scores", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-jets-fresh")
+    parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
+    args = parser.parse_args()
+    args.scores.mkdir(exist_ok=True)
+    files = Files(args.files, args.scores)
+    for part in args.part:
+        training.runs.fill(args.log, points(part, args.models, args.seeds), functools.partial(run, files), "auc")
+
+
+if __name__ == "__main__":
+    main()
