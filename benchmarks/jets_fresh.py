@@ -18,7 +18,7 @@ particles   the Lorentz group network of 20 to 128 particles, 6,000 jets
 full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time
 pairs       of two runs on the same jets: differences of accuracy and AUC with paired intervals
 
-The scores of the test jets stay in --scores, which the pairs need; the log keeps what they come to.
+Checkpoints and the scores of the test jets stay in --kept, where the pairs look for them; the log has what they come to.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from eqlib import data, models, training
@@ -67,7 +68,6 @@ FEW = {500: 40, 2000: 20, 6000: 10}  # jets: epochs, so that few jets are not fe
 GAMMAS = (2.0, 10.0)  # of the boosts under which the shipped test jets are judged again, each about an axis of its own
 SIZES = (20, 30, 80, 128)  # particles, beside the 50 of the curve
 BESIDE = {"lorentz": (*NETWORKS[1:], *OPTIONS, *TREES), "lorentz-small": ("particlenet", "tree")}
-KEYS = ("part", "model", "jets", "epochs", "particles", "seed", "lr", "beside")
 
 
 def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -99,8 +99,8 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
 class Files:
     """The jets of the command line, and what each kind of tagger makes of them, formed once."""
 
-    def __init__(self, paths: Sequence[Path], scores: Path) -> None:
-        self.paths, self.scores = paths, scores
+    def __init__(self, paths: Sequence[Path], folder: Path) -> None:
+        self.paths, self.folder = paths, folder
         self.sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         self.inputs = functools.lru_cache(4)(self._inputs)
 
@@ -143,10 +143,25 @@ class Files:
             made[name] = [np.column_stack(data.observables(one)) for one in files]
         return made
 
-    def place(self, **point: Any) -> Path:
-        """Where the scores of a run are kept: they belong to these jets."""
+    def place(self, ending: str, sums: Sequence[str], **point: Any) -> Path:
+        """Where what a run made of the files of these sums is kept."""
         name = "-".join(str(point[key]) for key in ("model", "jets", "epochs", "particles", "lr", "seed"))
-        return self.scores / f"{hashlib.sha256(''.join(self.sums).encode()).hexdigest()[:8]}-{name}.npy"
+        return self.folder / f"{hashlib.sha256(''.join(sums).encode()).hexdigest()[:8]}-{name}{ending}"
+
+    def scores(self, **point: Any) -> Path:
+        """Of a run, on `test`: those of all jets, shipped ones last."""
+        return self.place(".npy", self.sums, **point)
+
+    def trained(self, **point: Any) -> tuple[torch.nn.Module, dict[str, Any]]:
+        """The network of a run and its report; from its checkpoint, which needs the first file only, if it was trained before."""
+        given = {"model": point["model"], "number": point["jets"], "seed": point["seed"]}
+        given |= {name: point[name] for name in ("epochs", "lr", "particles")}
+        kept = self.place(".pt", self.sums[:1], **point)
+        net, report = jets.run(**given, folder=self.paths[0], checkpoint=kept)
+        assert net is not None
+        names = ("parameters", "best_epoch", "seconds", "cpu_seconds")
+        run = task.command("jets", **given, folder=self.paths[0]).replace("FOLDER", self.paths[0].name)
+        return net, {"run": run} | {name: report[name] for name in names}
 
 
 def run(files: Files, **point: Any) -> dict[str, Any]:
@@ -172,19 +187,13 @@ def scored(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any
         )
         report["seconds"] = round(time.perf_counter() - start, 1)
     else:
-        given = {"model": model, "number": number, "seed": seed, "folder": files.paths[0]}
-        given |= {name: point[name] for name in ("epochs", "lr", "particles")}
-        kept = files.place(**point).with_suffix(".pt")
-        net, found = jets.run(**given, checkpoint=kept)
-        assert net is not None
-        names = ("parameters", "best_epoch", "seconds", "cpu_seconds")
-        report = {"run": task.command("jets", **given | {"folder": files.paths[0].name})} | {n: found[n] for n in names}
+        net, report = files.trained(**point)
         valid = data.jets("valid", path=files.paths[0], checksum=None)
         report["valid_auc"] = round(
             training.auc(jets.scores(net, jets.inputs(model, valid, point["particles"])), valid.labels), 5
         )
         tops = np.concatenate([jets.scores(net, one) for one in files.taken(model, point["particles"])])
-    np.save(files.place(**point), tops)
+    np.save(files.scores(**point), tops)
     by = files.split(tops)
     shipped = files.test["shipped"].labels
     report |= judge(by["fresh"], files.labels) | {"shipped": judge(by["shipped"], shipped)}
@@ -211,7 +220,7 @@ def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
     """Two runs of equal seed and jets on the same test jets."""
     start = time.perf_counter()
     other = next(p for p in points("runs", [beside], SEEDS) if p["seed"] == point["seed"])
-    both = [files.place(**p) for p in (point, other)]
+    both = [files.scores(**p) for p in (point, other)]
     for path in both:
         if not path.exists():
             raise SystemExit(f"{path} is not there: run --part runs first")
@@ -233,11 +242,11 @@ def main() -> None:
     parser.add_argument("--part", choices=parts, nargs="+", default=parts)
     parser.add_argument("--models", nargs="+", choices=names, default=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
-    parser.add_argument("--scores", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-jets-fresh")
+    parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-jets-fresh")
     parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
     args = parser.parse_args()
-    args.scores.mkdir(exist_ok=True)
-    files = Files(args.files, args.scores)
+    args.kept.mkdir(exist_ok=True)
+    files = Files(args.files, args.kept)
     for part in args.part:
         training.runs.fill(args.log, points(part, args.models, args.seeds), functools.partial(run, files), "auc")
 

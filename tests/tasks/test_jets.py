@@ -51,6 +51,7 @@ def test_scores_do_not_move_in_float32(jets, model):
 def test_networks_have_about_as_many_parameters():
     sizes = {m: sum(p.numel() for p in task.make(m, 0).parameters()) for m in task.TAGGERS}
     small = [sizes.pop(name) for name in ("lorentz-small", "pure")]
+    assert sizes.pop("particlenet-full") == pytest.approx(366_160, rel=1e-3)  # Qu and Gouskos 2020, Table II: 366k
     assert max(sizes.values()) < 1.11 * min(sizes.values()), sizes
     assert 4500 < min(small) and max(small) < 5500  # the published one has 4,500
 
@@ -65,6 +66,31 @@ def test_a_run_trains_and_resumes(tmp_path, monkeypatch):
     assert first["jets"] == 500 and first["test_accuracy"] > 0.6
     test = task.inputs("particlenet", parts[2])
     assert training.evaluate(net, test, training.accuracy) == first["test_accuracy"]
+
+
+@pytest.mark.parametrize("model", ["lorentz-small", "particlenet"])
+def test_a_network_of_other_particles_comes_back_with_them(tmp_path, model):
+    """30 of a jet in training, in the test and after loading: 50 would give other scores."""
+    folder = tmp_path / "jets"
+    folder.mkdir()
+    for name, first, number in (("train", 0, 40), ("valid", 6000, 10), ("test", 7000, 20)):
+        write_shard(folder / f"{name}.npz", first, number)
+    net, report = task.run(model, folder=folder, epochs=1, particles=30, progress=False)
+    assert report["sizes"] == {"particles": 30}
+    test = data.jets("test", number=20)
+    assert training.evaluate(net, task.inputs(model, test, 30), training.accuracy) == report["test_accuracy"]
+    training.save_weights(net, tmp_path / "net.pt", **report)
+    loaded = training.load(tmp_path / "net.pt")
+    assert loaded.prepare(test)[0].shape == (20, 30, 4)
+    with torch.no_grad():
+        assert torch.equal(loaded.network(*loaded.prepare(test)), net.eval()(*task.prepare(model, test, 30)))
+
+
+def test_a_number_of_particles_that_cannot_be():
+    with pytest.raises(ValueError, match="particles: got 0, expected a number above 0"):
+        task.run("lorentz", particles=0)
+    with pytest.raises(ValueError, match="particles: got 30, but the model 'tree' sees all of them"):
+        task.run("tree", particles=30)
 
 
 def test_splits_are_the_shipped_ones_and_those_of_a_folder(tmp_path):

@@ -586,7 +586,9 @@ def sigint():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("call", [1, 6, 8, 10])  # of five epochs of four steps: the first, inside, an epoch's last, inside
+@pytest.mark.parametrize(
+    "call", [1, 6, 8, 10]
+)  # of five epochs of four steps: the first, inside, an epoch's last, inside
 def test_ctrl_c_ends_a_run_after_the_step(tmp_path, sigint, call):
     """Even where what it raises is caught, as in an import that tries; nothing is lost, and SIGINT is Python's own again."""
     path, calls = tmp_path / "c.pt", []

@@ -99,6 +99,31 @@ def test_rejection_needs_survivors():
     assert training.rejection(x, y, 0.95) == pytest.approx(1000 / 125, rel=0.02)
 
 
+def test_intervals_of_a_rejection_cover_it():
+    """Of 60 tests of known taggers, 95 % intervals miss about 3; and one narrows with the square root of the jets."""
+    truth = 1 / 0.1587  # signal N(1, 1), background N(0, 1): half of the signal lies above 1
+    missed, widths = 0, []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        y = np.repeat([1, 0], [1500, 3000])
+        value, low, high = training.bootstrap_rejection(rng.normal(y, 1.0), y, 0.5, resamples=200, seed=seed)
+        assert low < value < high
+        missed += not low < truth < high
+        widths.append(high - low)
+    assert missed <= 9
+    y = np.repeat([1, 0], [15_000, 30_000])
+    _, low, high = training.bootstrap_rejection(np.random.default_rng(0).normal(y, 1.0), y, 0.5, resamples=200)
+    assert high - low == pytest.approx(np.mean(widths) / np.sqrt(10), rel=0.3)
+
+
+def test_no_interval_of_a_rejection_without_survivors():
+    y = np.repeat([1, 0], 1000)
+    assert training.bootstrap_rejection(y + 0.0, y, 0.5) is None
+    x = np.r_[np.ones(1000), np.repeat([1.0, 0.0], [300, 700])]  # equal scores are kept together, by rejection as well
+    value, low, high = training.bootstrap_rejection(x, y, 0.3)
+    assert value == training.rejection(x, y, 0.3) == pytest.approx(10 / 3) and low < value < high
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
