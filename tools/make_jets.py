@@ -36,6 +36,7 @@ from eqlib.data.jet_file import ANGLE_STEP, FORM, KIND, LEAST, MOST, PT_STEP, un
 from eqlib.data.nsubjettiness import subjettiness
 
 BATCH = 2000
+CLASSES = ("QCD", "top")  # by their label
 R, PT, ETA = 0.8, (550.0, 650.0), 2.0
 COMMON = (
     "Print:quiet = on",
@@ -185,7 +186,7 @@ def make(label: int, number: int, seed: int, setup: str = "standard") -> tuple[l
             if label == 0 or holds_a_top(batch, where, jet.axis):
                 found.append(jet)
         tried += BATCH
-        print(f"{('QCD', 'top')[label]}: {len(found)} jets of {tried} events", file=sys.stderr)
+        print(f"{CLASSES[label]}: {len(found)} jets of {tried} events", file=sys.stderr)
     return found[:number], tried
 
 
@@ -239,6 +240,7 @@ def main() -> None:
         "--jets", type=int, default=10_000, help="how many, a multiple of 20: 6 : 1 : 3 and as many tops"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=CLASSES, help="all jets of this class, and all of them test jets")
     parser.add_argument("--setup", choices=SETUPS, default="standard", help="of the generator")
     parser.add_argument("--out", type=Path, help="npz to write")
     parser.add_argument(
@@ -250,20 +252,25 @@ def main() -> None:
         parser.error(f"--jets: got {options.jets}, expected a multiple of 20")
     if options.out:
         began = time.process_time()
-        made = [make(label, options.jets // 2, options.seed, options.setup) for label in (0, 1)]
+        asked = [label for label, name in enumerate(CLASSES) if options.only in (None, name)]
+        made = [make(label, options.jets // len(asked), options.seed, options.setup) for label in asked]
         speed = options.jets / (time.process_time() - began)
-        jets, labels = shuffle([found for found, _ in made], options.seed)
+        if options.only:
+            jets, labels = made[0][0], np.full(options.jets, asked[0], np.uint8)
+        else:
+            jets, labels = shuffle([found for found, _ in made], options.seed)
         changed = {"setup": SETUPS[options.setup]} if SETUPS[options.setup] else {}
         recipe = {
             "seed": options.seed,
-            "events": {"QCD": made[0][1], "top": made[1][1]},
+            "events": {CLASSES[label]: tried for label, (_, tried) in zip(asked, made, strict=True)},
             "settings": {"common": COMMON, "QCD": PROCESS[0], "top": PROCESS[1], **changed},
             "jets": {"algorithm": "anti-kT", "R": R, "pT": PT, "eta": ETA},
             "versions": {name: version(name) for name in ("pythia8mc", "fastjet", "numpy")},
             "cut to 128 constituents": sum(len(jet.constituents) > MOST for jet in jets),
             "licence": "CC BY 4.0",
         }
-        arrays = pack(jets, labels, [options.jets * part // 10 for part in (6, 1, 3)])
+        parts = (0, 0, 10) if options.only else (6, 1, 3)
+        arrays = pack(jets, labels, [options.jets * part // 10 for part in parts])
         digest = write(options.out, arrays, recipe)
         size = options.out.stat().st_size
         print(f"{options.out}: {size} bytes, SHA-256 {digest}; {speed:.1f} jets a CPU second")

@@ -170,10 +170,32 @@ class Jets:
             momenta, mask = self.momenta(most)
             p, _ = network_input(momenta, mask, mass=self.masses(most))
             size = np.einsum("npi,ij,nj->np", p, groups.Lorentz().metric, p.sum(1))[mask]
-        order = np.lexsort((-size, np.repeat(np.arange(len(self)), count)))
+        return self._taken(np.lexsort((-size, np.repeat(np.arange(len(self)), count))))
+
+    def only(self, kept: ArrayLike) -> Jets:
+        """The same jets with some of their particles, as another detector might see them; none is a jet too.
+
+        kept: (N,), bool, which particles stay, of all jets one after the other as in `particles` and `extra`.
+        Labels and axis stay, taus do not: they were of all particles. ValueError for another shape or dtype.
+
+        >>> jets = Jets.from_momenta([[[5, 3, 0, 4], [13, 0, 5, 12]], [[2, 2, 0, 0]]])
+        >>> soft = jets.only(jets.particles[:, 0] < 10)
+        >>> soft, soft.momenta(2)[1].sum(1).tolist()
+        (Jets(2 jets, 2 particles, unlabelled), [1, 1])
+        """
+        k = np.asarray(kept)
+        if k.shape != (len(self.particles),) or k.dtype != bool:
+            raise ValueError(
+                f"kept: got {k.dtype} {k.shape}, expected bool ({len(self.particles)},), one of each particle"
+            )
+        left = np.concatenate([[0], np.cumsum(k)])[self.offsets]
+        return replace(self._taken(np.flatnonzero(k)), offsets=left, taus=None)
+
+    def _taken(self, places: NDArray[np.intp]) -> Jets:
+        """The particles at these places, with all that is known of each."""
         others = {name: getattr(self, name) for name in ("mass", "constituents", "extra")}
-        others = {name: None if x is None else x[order] for name, x in others.items()}
-        return replace(self, particles=self.particles[order], **others)
+        others = {name: None if x is None else x[places] for name, x in others.items()}
+        return replace(self, particles=self.particles[places], **others)
 
     def _padded(self, values: NDArray[Any], particles: int) -> NDArray[Any]:
         """(N, ...) -> (n, particles, ...)"""

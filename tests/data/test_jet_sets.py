@@ -1,5 +1,6 @@
 """Jets of every source are one class, and every tagger takes them alike; what a reader's own arrays may hold."""
 
+import itertools
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -372,3 +373,24 @@ def changed(index, value):
 def test_own_jets_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.Jets.from_momenta(*arguments)
+
+
+def test_some_of_the_particles(many):
+    """As if each jet had been listed without the others; extra and constituents go along, jets that lose all stay."""
+    kept = np.random.default_rng(0).random(len(many.particles)) < 0.3
+    kept[many.offsets[3] : many.offsets[4]] = False
+    fewer = many.only(kept)
+    parts = [slice(*pair) for pair in itertools.pairwise(many.offsets)]
+    for place, part in enumerate(parts):
+        own = slice(*fewer.offsets[place : place + 2])
+        for name in ("particles", "constituents", "extra"):
+            assert np.array_equal(getattr(fewer, name)[own], getattr(many, name)[part][kept[part]])
+    assert len(fewer) == len(many) and np.diff(fewer.offsets)[3] == 0 and fewer.taus is None
+    assert np.array_equal(fewer.labels, many.labels) and fewer.axis is many.axis
+    assert np.array_equal(many.only(np.ones(len(many.particles), bool)).particles, many.particles)
+    massive_ones = data.Jets.from_momenta(massive(n=5, most=9))
+    half = np.arange(len(massive_ones.particles)) % 2 == 0
+    assert np.array_equal(massive_ones.only(half).mass, massive_ones.mass[half])
+    for wrong in (kept[1:], kept.astype(int), np.flatnonzero(kept)):
+        with pytest.raises(ValueError, match=r"kept: got \w+ \(\d+,\), expected bool"):
+            many.only(wrong)
