@@ -5,6 +5,9 @@
     python benchmarks/jets_fresh.py a.npz b.npz                                 # every run that the log lacks: many hours
     python benchmarks/jets_fresh.py a.npz b.npz --part rates --models particlenet
     python benchmarks/jets_fresh.py a.npz b.npz --part pairs                    # when the runs are there
+    python tools/make_jets.py --jets 6000 --seed 5 --setup coupling --out coupling.npz
+    python tools/make_jets.py --jets 6000 --seed 6 --setup underlying --out underlying.npz
+    python benchmarks/jets_fresh.py a.npz b.npz --part setups --setups coupling.npz underlying.npz
 
 Of the first file the first 20,000 training jets and the valid ones; the test jets are all others but those, and all of the
 other files. Accuracy is the mean of those of the two classes, of which there need not be as many. A line has both figures on
@@ -16,6 +19,7 @@ long        the same with other numbers of epochs
 curve       500, 2,000 and 6,000 jets
 particles   the Lorentz group network of 20 to 128 particles, 6,000 jets
 full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time
+setups      networks and tree on jets of other set-ups of the generator, which --setups names: accuracy and AUC
 pairs       of two runs on the same jets: differences of accuracy and AUC with paired intervals
 
 Checkpoints and the scores of the test jets stay in --kept, where the pairs look for them; the log has what they come to.
@@ -43,6 +47,7 @@ from eqlib.data.augment import random_boosts
 from eqlib.tasks import jets, task
 
 RESULTS = Path(__file__).parent / "results" / "jets_fresh.json"
+CHECKPOINTS = RESULTS.parents[2] / "checkpoints"
 SEEDS = (0, 1, 2)
 JETS, EPOCHS = 20_000, 10
 DEFAULT = 3e-3
@@ -91,6 +96,8 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
         return [one(m, s, number, n) for s in seeds for number, n in FEW.items() for m in asked if m in names]
     if part == "particles":
         return [one(m, s, 6000, particles=n) for s in seeds for m in asked if m == "lorentz" for n in SIZES]
+    if part == "setups":
+        return [one(m, s) for s in seeds for m in asked if m not in ("mass", "tree-50") and m not in OPTIONS]
     if part == "full":
         return [one("particlenet-full", s) for s in seeds if s == 0]
     return [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
@@ -99,21 +106,18 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
 class Files:
     """The jets of the command line, and what each kind of tagger makes of them, formed once."""
 
-    def __init__(self, paths: Sequence[Path], folder: Path) -> None:
-        self.paths, self.folder = paths, folder
+    def __init__(self, paths: Sequence[Path], folder: Path, setups: Sequence[Path] = ()) -> None:
+        self.paths, self.folder, self.setups = paths, folder, setups
         self.sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         self.inputs = functools.lru_cache(4)(self._inputs)
 
     @functools.cached_property
     def test(self) -> dict[str, data.Jets]:
         """Fresh ones, file by file and of the first in two parts; the shipped ones, as they are and boosted."""
-        own = []
-        for path in self.paths:
-            arrays, recipe = jet_file.read(path, None)
-            train, valid, test = (int(n) for n in arrays["splits"])
-            first = [slice(JETS, train), slice(train + valid, train + valid + test)]
-            parts = first if path == self.paths[0] else [slice(0, len(arrays["labels"]))]
-            own += [jet_file.unpack(arrays, recipe, part) for part in parts]
+        arrays, recipe = jet_file.read(self.paths[0], None)
+        train, valid, test = (int(n) for n in arrays["splits"])
+        left = [slice(JETS, train), slice(train + valid, train + valid + test)]
+        own = [jet_file.unpack(arrays, recipe, part) for part in left] + [whole(path) for path in self.paths[1:]]
         shipped = data.jets("test")
         boosted = {f"gamma {gamma:g}": shipped.moved(random_boosts(len(shipped), gamma, 0)) for gamma in GAMMAS}
         return {f"fresh {n}": one for n, one in enumerate(own)} | {"shipped": shipped} | boosted
@@ -168,12 +172,19 @@ class Files:
         return net, {"run": run} | {name: report[name] for name in names}
 
 
+def whole(path: Path) -> data.Jets:
+    """All jets of a file."""
+    arrays, recipe = jet_file.read(path, None)
+    return jet_file.unpack(arrays, recipe, slice(0, len(arrays["labels"])))
+
+
 def run(files: Files, **point: Any) -> dict[str, Any]:
     """A line of the log."""
     given = " ".join(str(path.name) for path in files.paths)
     command = f"python benchmarks/jets_fresh.py {given} --part {point['part']} --models {point['model']}"
     line = {"command": f"{command} --seeds {point['seed']}", "sha256": files.sums, **point}
-    line |= pair(files, **point) if point["beside"] else scored(files, **point)
+    how = pair if point["beside"] else elsewhere if point["part"] == "setups" else scored
+    line |= how(files, **point)
     return {key: value for key, value in line.items() if value is not None} | training.runs.stamp()
 
 
@@ -204,6 +215,11 @@ def scored(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any
     report["boosted"] = {
         name: round(float(((by[name] > 0.5) == shipped).mean()), 5) for name in by if name.startswith("gamma")
     }
+    if part == "runs" and model == "lorentz" and seed == 0:
+        notes = {key: value for key, value in report.items() if key not in ("run", "rejection")}
+        notes |= {"task": "jets", "model": model, "seed": seed, "command": report["run"]}
+        notes |= {"sizes": {"particles": point["particles"]}, "jets": number}
+        training.save_weights(net, CHECKPOINTS / "jets-lorentz-20000.pt", **notes)
     return report
 
 
@@ -230,6 +246,25 @@ def balanced(values: NDArray[Any], labels: NDArray[np.int64], resamples: int = 5
     return [round(float(x), 5) for x in (middle, *np.quantile(drawn, [0.025, 0.975]))]
 
 
+def elsewhere(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any]:
+    """What a run comes to on jets of other set-ups; the log's `auc` is the lowest."""
+    start, found = time.perf_counter(), {}
+    asked = {path.stem: whole(path) for path in files.setups}
+    if not asked:
+        raise SystemExit("setups: got no files: --setups NPZ...")
+    if point["model"] in TREES:
+        known = data.jets("train", point["jets"], path=files.paths[0], checksum=None)
+        tops = jets.tree_scores(point["model"], known, [*asked.values()], point["seed"])
+        parts = np.split(tops, np.cumsum([len(one) for one in asked.values()])[:-1])
+    else:
+        net, _ = files.trained(**point)
+        parts = [jets.scores(net, jets.inputs(point["model"], one, point["particles"])) for one in asked.values()]
+    for (name, one), scores in zip(asked.items(), parts, strict=True):
+        found[name] = judge(scores, one.labels)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"setups": found, "auc": min(one["auc"] for one in found.values()), "seconds": seconds}
+
+
 def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
     """Two runs of equal seed and jets on the same test jets."""
     start = time.perf_counter()
@@ -250,18 +285,19 @@ def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("rates", "runs", "long", "curve", "particles", "full", "pairs")
+    parts = ("rates", "runs", "long", "curve", "particles", "full", "setups", "pairs")
     names = (*NETWORKS, *OPTIONS, *TREES)
     parser.add_argument("files", nargs="+", type=Path, metavar="NPZ", help="of make_jets.py; the first one to train on")
-    parser.add_argument("--part", choices=parts, nargs="+", default=parts)
+    parser.add_argument("--part", choices=parts, nargs="+", help="default: all that can be run")
     parser.add_argument("--models", nargs="+", choices=names, default=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--setups", nargs="*", type=Path, default=(), metavar="NPZ", help="of make_jets.py --setup")
     parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-jets-fresh")
     parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
     args = parser.parse_args()
     args.kept.mkdir(exist_ok=True)
-    files = Files(args.files, args.kept)
-    for part in args.part:
+    files = Files(args.files, args.kept, args.setups)
+    for part in args.part or [part for part in parts if part != "setups" or args.setups]:
         training.runs.fill(args.log, points(part, args.models, args.seeds), functools.partial(run, files), "auc")
 
 

@@ -97,6 +97,20 @@ def test_boosted_tree_of_jets():
     assert (right(again) == right(logged[0])).mean() > 0.998
 
 
+def test_the_runs_on_fresh_jets_are_told_apart_and_both_classes_count_alike():
+    import jets_fresh
+
+    names = (*jets_fresh.NETWORKS, *jets_fresh.OPTIONS, *jets_fresh.TREES)
+    for part in ("rates", "runs", "long", "curve", "particles", "full", "setups", "pairs"):
+        found = [tuple(sorted(p.items(), key=str)) for p in jets_fresh.points(part, names, (0, 1, 2))]
+        assert found and len(set(found)) == len(found), part
+    labels = np.repeat([0, 1], [9000, 1000])
+    right = np.where(labels == 0, np.arange(10_000) % 10 != 0, np.arange(10_000) % 5 != 0)  # 90 and 80 per cent
+    middle, low, high = jets_fresh.balanced(right, labels)
+    assert middle == pytest.approx(0.85)
+    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.09 / 9000 + 0.16 / 1000) / 2, rel=0.15)
+
+
 @pytest.mark.parametrize("model", ["lorentz", "lorentz-small", "pure", "linear", "invariants", "particlenet"])
 def test_taggers_kept_with_the_course(model):
     """The committed weights are those of the log's seed 0: they judge 600 test jets as it says, up to rounding."""

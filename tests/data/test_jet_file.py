@@ -178,3 +178,32 @@ def test_the_data_card_says_what_is_measured():
 def test_a_mode_is_where_most_values_are():
     values = np.concatenate([np.random.RandomState(0).normal(170, 10, 4000), np.linspace(0, 300, 4000)])
     assert jet_calibration.mode(values, 3) == pytest.approx(170, abs=2)
+
+
+def test_the_tool_writes_both_classes_or_one_and_says_which_set_up(tmp_path, monkeypatch):
+    """The command line with a generator of made-up jets: splits, labels, and what the recipe says."""
+    calls = []
+
+    def make(label, number, seed, setup):
+        calls.append((label, number, seed, setup))
+        return made_up([3 + label] * number, seed), 100 * (label + 1)
+
+    monkeypatch.setattr(make_jets, "make", make)
+    monkeypatch.setattr(make_jets, "version", lambda name: "0")
+
+    def run(*options):
+        path = tmp_path / "jets.npz"
+        monkeypatch.setattr("sys.argv", ["make_jets.py", "--jets", "40", "--seed", "7", "--out", str(path), *options])
+        make_jets.main()
+        return path
+
+    path = run()
+    parts = [data.jets(split, path=path, checksum=None) for split in ("train", "valid", "test")]
+    assert [(len(part), part.labels.sum()) for part in parts] == [(24, 12), (4, 2), (12, 6)]
+    assert parts[0].recipe["events"] == {"QCD": 100, "top": 200} and "setup" not in parts[0].recipe["settings"]
+    assert calls == [(0, 20, 7, "standard"), (1, 20, 7, "standard")]
+    for label, name in enumerate(make_jets.CLASSES):
+        jets = data.jets("test", path=run("--only", name, "--setup", "coupling"), checksum=None)
+        assert len(jets) == 40 and (jets.labels == label).all() and calls[-1] == (label, 40, 7, "coupling")
+        assert jets.recipe["events"] == {name: 100 * (label + 1)}
+        assert jets.recipe["settings"]["setup"] == list(make_jets.SETUPS["coupling"])
