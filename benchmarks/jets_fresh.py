@@ -283,11 +283,76 @@ def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
     }
 
 
+def markdown(log: Sequence[dict[str, Any]]) -> str:
+    """The tables of docs/tagging.md: what every run at 20,000 jets came to, seed by seed, and the differences."""
+
+    def of(part: str, **wanted: Any) -> list[dict[str, Any]]:
+        found = [run for run in log if run["part"] == part and all(run.get(k) == v for k, v in wanted.items())]
+        return sorted(found, key=lambda run: run["seed"])
+
+    def line(words: Sequence[str]) -> str:
+        return f"| {' | '.join(words)} |"
+
+    def hundredths(values: Sequence[float]) -> str:
+        middle, low, high = (100 * x for x in values)
+        return f"{middle:+.2f} ({low:+.2f}, {high:+.2f})"
+
+    def lost(run: dict[str, Any], efficiency: str) -> str:
+        return (
+            "{:.0f} ({:.0f}, {:.0f})".format(*found) if (found := run["rejection"].get(efficiency)) else "too few left"
+        )
+
+    def together(runs: Sequence[dict[str, Any]], words: str, *path: str, scale: float = 1) -> str:
+        values = [functools.reduce(lambda d, key: d[key], path, run) for run in runs]
+        return ", ".join(words.format(scale * value) for value in values)
+
+    made = {run["model"]: of("runs", model=run["model"]) for run in log if run["part"] == "runs"}
+    order = sorted(made, key=lambda model: -made[model][0]["auc"])
+    head = (
+        "",
+        "seeds",
+        "accuracy",
+        "AUC",
+        "1 in, at 50 % of the tops",
+        "at 30 %",
+        "shipped: accuracy",
+        "AUC",
+        "at gamma = 10",
+    )
+    rows = [line(head), line(["---"] * len(head))]
+    for model in order:
+        runs = made[model]
+        shown = [together(runs, "{}", "seed"), together(runs, "{:.2f}", "accuracy", scale=100)]
+        shown += [together(runs, "{:.4f}", "auc"), lost(runs[0], "0.5"), lost(runs[0], "0.3")]
+        shown += [
+            together(runs, "{:.1f}", "shipped", "accuracy", scale=100),
+            together(runs, "{:.3f}", "shipped", "auc"),
+        ]
+        rows.append(line([model, *shown, together(runs, "{:.1f}", "boosted", "gamma 10", scale=100)]))
+    pairs = of("pairs")
+    rows += ["", line(("", "seed", "accuracy, in points", "AUC, in hundredths")), line(["---"] * 4)]
+    for run in sorted(pairs, key=lambda run: (run["model"], run["beside"], run["seed"])):
+        both = (hundredths(run[f"{what}_difference"]) for what in ("accuracy", "auc"))
+        rows.append(line([f"{run['model']} - {run['beside']}", str(run["seed"]), *both]))
+    places = sorted({place for run in of("setups") for place in run["setups"]})
+    if places:
+        head = ["", "seed", *(f"{place}: accuracy, AUC" for place in places)]
+        rows += ["", line(head), line(["---"] * len(head))]
+        for run in sorted(of("setups"), key=lambda run: (order.index(run["model"]), run["seed"])):
+            both = (run["setups"][place] for place in places)
+            shown = [f"{100 * x['accuracy']:.2f}, {x['auc']:.4f}" for x in both]
+            rows.append(line([run["model"], str(run["seed"]), *shown]))
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = ("rates", "runs", "long", "curve", "particles", "full", "setups", "pairs")
     names = (*NETWORKS, *OPTIONS, *TREES)
-    parser.add_argument("files", nargs="+", type=Path, metavar="NPZ", help="of make_jets.py; the first one to train on")
+    parser.add_argument(
+        "--markdown", action="store_true", help="the tables of docs/tagging.md, from the log; nothing is run"
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="NPZ", help="of make_jets.py; the first one to train on")
     parser.add_argument("--part", choices=parts, nargs="+", help="default: all that can be run")
     parser.add_argument("--models", nargs="+", choices=names, default=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
@@ -295,6 +360,10 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-jets-fresh")
     parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
     args = parser.parse_args()
+    if args.markdown:
+        return print(markdown(training.runs.read(args.log)))
+    if not args.files:
+        parser.error("files: got none, expected those of make_jets.py")
     args.kept.mkdir(exist_ok=True)
     files = Files(args.files, args.kept, args.setups)
     for part in args.part or [part for part in parts if part != "setups" or args.setups]:

@@ -16,19 +16,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from eqlib import nn
 from eqlib.constants import Constants
 from eqlib.groups import Group, Irrep, Rep
 from eqlib.kernels import Masses
 from eqlib.models.heads import head, perceptron
+from eqlib.models.rows import Channels, Gather, Mix, Products, messages, on_rows, over_pairs
 from eqlib.nn.blocks import check_mask
-from eqlib.products import engines, opened
 
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
 PARTICLES = 30.0  # a sum over particles is divided by about their number
@@ -119,7 +116,7 @@ class LorentzGroupNetwork(Constants):
             scalars = channels[0]
         self.enter = perceptron([(1 if pure else 4) + extra, hidden, scalars])
         sizes = list(channels) if labels else [0] * len(channels)
-        self.start = _Mix([vector], [1 if pure else 2], sizes[0])
+        self.start = Mix([vector], [1 if pure else 2], sizes[0])
         before, layers = [vector] if labels else [], []
         for few, many in zip(sizes[:-1], sizes[1:], strict=True):
             ends = (group, before, few, labels, many)
@@ -188,7 +185,7 @@ class LorentzGroupNetwork(Constants):
             pairs = resolved if self.shares is None else torch.cat([resolved, self.shares(pairs).movedim(-1, 0)])
         if extra is not None:
             about += (extra.movedim(-1, 0) * keep).unbind(0)
-        scalars = _on_rows(self.enter, torch.stack(about).flatten(1))
+        scalars = on_rows(self.enter, torch.stack(about).flatten(1))
         (tensors,) = self.start([torch.stack([x.flatten(1) for x in begin], dim=1)])
         p, found = p.flatten(1), [scalars]
         for layer in self.layers:
@@ -243,13 +240,13 @@ class _Layer(torch.nn.Module):
             keep = (group.trivial, *after)
             one, vector = ([(1, a) for a in before], [(1, group.vector.blocks[0][1])])
             self.weigh = torch.nn.Linear(hidden, few, bias=False)
-            self.across = _Products(group, vector, one, keep if products else ())
-            self.within = _Products(group, one, one, keep if products else ())
-            self.mix = _Channels(before, few) if products else None
+            self.across = Products(group, vector, one, keep if products else ())
+            self.within = Products(group, one, one, keep if products else ())
+            self.mix = Channels(before, few) if products else None
             parts = [one, one, vector, self.across.blocks, self.within.blocks, self.across.blocks]
-            self.gather = _Gather(parts, keep)
+            self.gather = Gather(parts, keep)
             invariants = few * self.gather.counts[0]
-            self.schur = _Mix(after, [few * count for count in self.gather.counts[1:]], many)
+            self.schur = Mix(after, [few * count for count in self.gather.counts[1:]], many)
             self.gates = torch.nn.Linear(scalars, many * len(after))
         self.update = perceptron([scalars + hidden + invariants, 2 * hidden, scalars])
 
@@ -262,18 +259,18 @@ class _Layer(torch.nn.Module):
         # silu is 0 there, and so are the messages of particles that are not, without another pass over all pairs.
         right = (self.right.weight @ scalars).unflatten(1, shape).masked_fill(keep == 0, NOWHERE)
         weigh = self.weigh.weight if self.few else left.new_zeros(0, len(left))
-        heard, weights = _messages(left, right, self.pair.weight, pairs, weigh)
+        heard, weights = messages(left, right, self.pair.weight, pairs, weigh)
         heard = heard.flatten(1) / PARTICLES
         if not self.few:
-            return scalars + _on_rows(self.update, torch.cat([scalars, heard])), tensors
+            return scalars + on_rows(self.update, torch.cat([scalars, heard])), tensors
         # sum_j f_ij (p_i - p_j) (x) F_j is p_i (x) (f F)_i - (f (p (x) F))_i: two matrix products, no tensor over pairs.
         here, own = p[:, None].expand(-1, self.few, -1).flatten(1), tensors.flatten(1)
         carried = [own, here, self.across(here, own)]
-        summed = _over_pairs(weights, torch.cat(carried)).split([len(x) for x in carried])
+        summed = over_pairs(weights, torch.cat(carried)).split([len(x) for x in carried])
         products = own[:0] if self.mix is None else self.within(own, self.mix(tensors).flatten(1))
         (invariants,), *mixed = self.gather([own, *summed, products, self.across(here, summed[0])], self.few)
         known = torch.cat([scalars, heard, squash(invariants, TENSORS)])
-        scalars = scalars + _on_rows(self.update, known)
+        scalars = scalars + on_rows(self.update, known)
         gates = torch.addmm(self.gates.bias[:, None], self.gates.weight, scalars)
         out = self.schur(mixed)
         return scalars, torch.cat([x * gate for x, gate in zip(out, gates.unflatten(0, (len(out), -1)), strict=True)])
@@ -293,9 +290,9 @@ class _PureLayer(torch.nn.Module):
         keep = (group.trivial, *after)
         one, vector = [(1, a) for a in (group.trivial, *before)], [(1, group.vector.blocks[0][1])]
         self.few = few
-        self.across, self.within = _Products(group, vector, one, keep), _Products(group, one, one, keep)
-        self.gather = _Gather([one, self.within.blocks, self.across.blocks], keep)
-        self.schur = _Mix(keep, [few * count for count in self.gather.counts], many)
+        self.across, self.within = Products(group, vector, one, keep), Products(group, one, one, keep)
+        self.gather = Gather([one, self.within.blocks, self.across.blocks], keep)
+        self.schur = Mix(keep, [few * count for count in self.gather.counts], many)
         self.bells = torch.nn.Parameter(torch.stack([torch.zeros(few), torch.ones(few), 3 * torch.rand(few)]))
         self.update = perceptron([many, hidden, many])
 
@@ -308,171 +305,7 @@ class _PureLayer(torch.nn.Module):
         own = torch.cat([scalars[None], tensors]).flatten(1)
         here = p[:, None].expand(-1, self.few, -1).flatten(1)
         carried = [own, self.across(here, own)]
-        summed, moved = _over_pairs(weights, torch.cat(carried)).split([len(x) for x in carried])
+        summed, moved = over_pairs(weights, torch.cat(carried)).split([len(x) for x in carried])
         there = self.across(here, summed) - moved
         (invariants,), *mixed = self.schur(self.gather([own, self.within(own, own.view_as(own)), there], self.few))
-        return invariants + _on_rows(self.update, squash(invariants, TENSORS)), torch.cat(mixed)
-
-
-def _messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: Tensor) -> tuple[Tensor, Tensor]:
-    """m = silu(left_i + right_j + pair x_ij) of all pairs: its sum over j (h, batch, n), and weigh m (c, batch, n, n).
-
-    left, right (h, batch, n), pair (h, kinds), pairs x (kinds, batch, n, n), weigh (c, h).
-    """
-    if torch.compiler.is_compiling() or not engines.differentiated(left, right, pair, pairs, weigh):
-        return _plain_messages(left, right, pair, pairs, weigh)
-    return _Messages.apply(left, right, pair, pairs, weigh)
-
-
-def _before_silu(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor) -> Tensor:
-    both = left[..., None] + right[:, :, None]
-    return torch.addmm(both.flatten(1), pair, pairs.flatten(1)).view_as(both)
-
-
-def _plain_messages(left: Tensor, right: Tensor, pair: Tensor, pairs: Tensor, weigh: Tensor) -> tuple[Tensor, Tensor]:
-    m = torch.nn.functional.silu(_before_silu(left, right, pair, pairs))
-    return m.sum(-1), (weigh @ m.flatten(1)).unflatten(1, pairs.shape[1:])
-
-
-class _Messages(torch.autograd.Function):
-    """The same, where nothing as large as m is kept for the backward pass: it is computed anew there, in place.
-
-    m has hidden n^2 numbers a jet and layer, more than all else; keeping it and its gradients costs more time than this.
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*inputs: Tensor) -> tuple[Tensor, Tensor]:
-        return _plain_messages(*inputs)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, heard: Tensor, weights: Tensor) -> tuple[Tensor | None, ...]:
-        inputs = ctx.saved_tensors
-        if torch.is_grad_enabled():  # gradients of gradients: by the plain way's own
-            with torch.enable_grad():
-                needed = [x for x, n in zip(inputs, ctx.needs_input_grad, strict=True) if n]
-                grads = iter(torch.autograd.grad(_plain_messages(*inputs), needed, (heard, weights), create_graph=True))
-            return tuple(next(grads) if n else None for n in ctx.needs_input_grad)
-        left, right, pair, pairs, weigh = inputs
-        z, flat = _before_silu(left, right, pair, pairs), weights.flatten(1)
-        of_weigh = flat @ torch.nn.functional.silu(z).flatten(1).T
-        g = (weigh.T @ flat).view_as(z).add_(heard[..., None])
-        torch.ops.aten.silu_backward.grad_input(g, z, grad_input=g)
-        rows = g.flatten(1)
-        of_pairs = (pair.T @ rows).view_as(pairs) if ctx.needs_input_grad[3] else None
-        return g.sum(-1), g.sum(-2), rows @ pairs.flatten(1).T, of_pairs, of_weigh
-
-
-def _on_rows(net: torch.nn.Sequential, x: Tensor) -> Tensor:
-    """A dense network on features that are rows: (features, N) -> (features, N)."""
-    for layer in net:
-        x = torch.addmm(layer.bias[:, None], layer.weight, x) if isinstance(layer, torch.nn.Linear) else layer(x)
-    return x
-
-
-def _over_pairs(weights: Tensor, x: Tensor) -> Tensor:
-    """sum_j f_ij x_j, for f (c, batch, n, n) and rows x (r, c * batch * n)."""
-    f = weights.flatten(0, 1)
-    return (x.unflatten(1, f.shape[:2]).transpose(0, 1) @ f.mT).transpose(0, 1).flatten(1)
-
-
-Blocks = Sequence[tuple[int, Irrep]]
-
-
-class _Products(Constants):
-    """All Clebsch-Gordan products of two lists of irreps that lie in `keep`, on rows: (a, M), (b, M) -> (out, M).
-
-    Rows are sorted by irrep, in the order of `keep`, then by component, then by copy: those of one irrep are one block
-    (component, copies * channels, N) of what `_Mix` takes. blocks: how many copies of each irrep.
-    """
-
-    def __init__(self, group: Group, a: Blocks, b: Blocks, keep: Sequence[Irrep]) -> None:
-        super().__init__()
-        product = nn.TensorProduct(group.rep(a), group.rep(b), group.rep([(1, c) for c in keep]), weights=None)
-        out, self.blocks, place, first = product.rep_out, [], np.zeros(product.rep_out.dim, dtype=np.int64), 0
-        for c in keep:
-            where = [s.start + d * np.arange(mul)[:, None] + np.arange(d) for s, mul, d in _of(out, c)]
-            rows = np.concatenate([np.zeros((0, c.dim), dtype=np.int64), *where])
-            place[rows.T.ravel()] = first + np.arange(rows.size)
-            first += rows.size
-            self.blocks.append((len(rows), c))
-        terms, self.values = product.coefficients
-        self.terms = torch.stack([terms[:, 0], terms[:, 1], torch.tensor(place)[terms[:, 2]]], dim=1)
-        self.sizes = product.rep_a.dim, product.rep_b.dim, out.dim
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        if not len(self.values):
-            return x.new_zeros(self.sizes[2], x.shape[1])
-        return opened(x, y, self.terms, self.values, self.sizes, 2, rows=True)
-
-
-def _of(rep: Rep, c: Irrep) -> list[tuple[slice, int, int]]:
-    """Where a rep has an irrep: slice, multiplicity and dimension of each of its blocks."""
-    return [(where, mul, a.dim) for where, (mul, a) in zip(rep.slices, rep.blocks, strict=True) if a == c]
-
-
-class _Gather:
-    """Rows of several parts, each sorted as `_Products` sorts, by irrep: for each of `irreps` one block (d, copies * c, N)."""
-
-    def __init__(self, parts: Sequence[Blocks], irreps: Sequence[Irrep]) -> None:
-        self._sizes = [[mul * a.dim for mul, a in part] for part in parts]
-        found = [
-            [(i, j, mul) for i, part in enumerate(parts) for j, (mul, a) in enumerate(part) if a == c] for c in irreps
-        ]
-        self.counts = [sum(mul for *_, mul in places) for places in found]
-        self._places = [[place for place in places if place[2]] for places in found]
-        self._dims = [c.dim for c in irreps]
-
-    def __call__(self, parts: Sequence[Tensor], channels: int) -> list[Tensor]:
-        """parts: rows (r, channels * N)."""
-        # One split of each part, for the gradient is then put together once instead of padded for each block.
-        blocks = [part.split(sizes) if sizes else () for part, sizes in zip(parts, self._sizes, strict=True)]
-        n = parts[0].shape[1] // channels
-        none = parts[0].new_zeros(0, n)
-        return [
-            torch.cat([blocks[i][j].reshape(dim, mul * channels, n) for i, j, mul in places], dim=1)
-            if places
-            else none.view(dim, 0, n)
-            for dim, places in zip(self._dims, self._places, strict=True)
-        ]
-
-
-class _Mix(Constants):
-    """Schur's lemma on rows: of each irrep (d, size, N) -> (d, many, N)."""
-
-    def __init__(self, irreps: Sequence[Irrep], sizes: Sequence[int], many: int) -> None:
-        super().__init__()
-        self.weights = torch.nn.ParameterList(
-            torch.randn(a.endo, many, size) / max(1, size * a.endo) ** 0.5
-            for a, size in zip(irreps, sizes, strict=True)
-        )
-        for i, a in enumerate(irreps):
-            if a.endo > 1:
-                self.constant(f"endo_{i}", a.endomorphisms)
-
-    def forward(self, blocks: Sequence[Tensor]) -> list[Tensor]:
-        out = []
-        for i, (x, w) in enumerate(zip(blocks, self.weights, strict=True)):
-            if len(w) == 1:  # real type: every component alike
-                out.append(w.expand(len(x), -1, -1) @ x)
-                continue
-            full = torch.einsum("euk,eij->iujk", w, getattr(self, f"endo_{i}")).flatten(2).flatten(0, 1)
-            out.append((full @ x.flatten(0, 1)).unflatten(0, (len(x), -1)))
-        return out
-
-
-class _Channels(torch.nn.Module):
-    """Channels mixed with real weights, others for each irrep: (d, c, N) -> (d, c, N)."""
-
-    def __init__(self, irreps: Sequence[Irrep], channels: int) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.randn(len(irreps), channels, channels) / channels**0.5)
-        self._which = np.repeat(np.arange(len(irreps)), [a.dim for a in irreps]).tolist()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.weight[self._which] @ x
+        return invariants + on_rows(self.update, squash(invariants, TENSORS)), torch.cat(mixed)

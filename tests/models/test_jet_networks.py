@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from eqlib import data, groups, models, nn, testing
+from eqlib.models import rows
 
 CASES = [
     (groups.Lorentz(), ("(1,1)", "(2,0)", "(2,2)")),
@@ -258,7 +259,7 @@ def test_products_sorted_by_irrep_are_those_of_the_layer():
     group = groups.Lorentz()
     for labels, keep in ((["(1,1)", "(2,0)"], ["(0,0)", "(2,0)", "(2,2)"]), (["(8,8)"], ["(0,0)", "(8,8)"])):
         blocks, kept = [(1, group.irrep(a)) for a in labels], [group.irrep(a) for a in keep]
-        ours = models.lorentz_group._Products(group, blocks, blocks, kept)
+        ours = rows.Products(group, blocks, blocks, kept)
         rep = group.rep(blocks)
         theirs = nn.TensorProduct(rep, rep, group.rep([(1, c) for c in kept]), weights=None).double()
         x, y = torch.randn(2, 7, rep.dim, dtype=torch.float64)
@@ -281,16 +282,14 @@ def test_gradients_of_messages_and_of_their_gradients():
     for channels in (2, 0):
         shapes = ((3, 2, 4), (3, 2, 4), (3, 5), (5, 2, 4, 4), (channels, 3))
         inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-        assert torch.autograd.gradcheck(models.lorentz_group._messages, inputs)
-        assert torch.autograd.gradgradcheck(models.lorentz_group._messages, inputs)
+        assert torch.autograd.gradcheck(rows.messages, inputs)
+        assert torch.autograd.gradgradcheck(rows.messages, inputs)
         several = torch.stack([inputs[0].detach(), 2 * inputs[0].detach()])
         rest = [x.detach() for x in inputs[1:]]
-        grads = torch.func.vmap(
-            torch.func.grad(lambda left, rest=rest: models.lorentz_group._messages(left, *rest)[0].square().sum())
-        )(several)
-        plain = torch.func.grad(
-            lambda left, rest=rest: models.lorentz_group._plain_messages(left, *rest)[0].square().sum()
+        grads = torch.func.vmap(torch.func.grad(lambda left, rest=rest: rows.messages(left, *rest)[0].square().sum()))(
+            several
         )
+        plain = torch.func.grad(lambda left, rest=rest: rows.plain_messages(left, *rest)[0].square().sum())
         assert torch.allclose(grads, torch.stack([plain(left) for left in several]), atol=1e-12)
 
 
