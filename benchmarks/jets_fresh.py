@@ -212,13 +212,15 @@ def scored(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any
     by = files.split(tops)
     shipped = files.test["shipped"].labels
     report |= judge(by["fresh"], files.labels) | {"shipped": judge(by["shipped"], shipped)}
+    right = (by["shipped"] > 0.5) == shipped
+    report["shipped"] |= {"right": training.runs.bits(right), "ranks": training.runs.ranks(by["shipped"])}
     report["boosted"] = {
         name: round(float(((by[name] > 0.5) == shipped).mean()), 5) for name in by if name.startswith("gamma")
     }
     if part == "runs" and model == "lorentz" and seed == 0:
-        notes = {key: value for key, value in report.items() if key not in ("run", "rejection")}
+        notes = {key: value for key, value in report.items() if key not in ("run", "rejection", "shipped")}
         notes |= {"task": "jets", "model": model, "seed": seed, "command": report["run"]}
-        notes |= {"sizes": {"particles": point["particles"]}, "jets": number}
+        notes |= {"sizes": {"particles": point["particles"]}, "jets": number} | training.runs.stamp()
         training.save_weights(net, CHECKPOINTS / "jets-lorentz-20000.pt", **notes)
     return report
 

@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import sys
 import time
 import zipfile
@@ -175,7 +176,7 @@ def holds_a_top(batch: Events, event: int, axis: Array) -> bool:
 def make(label: int, number: int, seed: int, setup: str = "standard") -> tuple[list[Jet], int]:
     """So many jets of one class (0 QCD, 1 top), and how many events they took."""
     found: list[Jet] = []
-    pythia, tried = start(label, seed, setup), 0
+    pythia, tried, began = start(label, seed, setup), 0, time.perf_counter()
     while len(found) < number:
         batch = events(pythia)
         random = np.random.RandomState([seed, label, tried])
@@ -186,7 +187,9 @@ def make(label: int, number: int, seed: int, setup: str = "standard") -> tuple[l
             if label == 0 or holds_a_top(batch, where, jet.axis):
                 found.append(jet)
         tried += BATCH
-        print(f"{CLASSES[label]}: {len(found)} jets of {tried} events", file=sys.stderr)
+        seconds = (time.perf_counter() - began) * max(number - len(found), 0) / max(len(found), 1)
+        left = f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d} left"
+        print(f"{CLASSES[label]}: {len(found)} of {number} jets, {tried} events, {left}", file=sys.stderr)
     return found[:number], tried
 
 
@@ -222,14 +225,16 @@ def pack(jets: Sequence[Jet], labels: NDArray[np.uint8], splits: Sequence[int]) 
 
 
 def write(path: Path, arrays: dict[str, NDArray[Any]], recipe: dict[str, Any]) -> str:
-    """An npz whose bytes depend on its content alone (no time stamps); returns its SHA-256."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+    """An npz whose bytes depend on its content alone (no time stamps), written whole or not at all; returns its SHA-256."""
+    part = path.with_name(f"{path.name}.part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name, array in (arrays | {"recipe": np.array(json.dumps(recipe, sort_keys=True))}).items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, array, allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             file.writestr(entry, buffer.getvalue())
+    os.replace(part, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
