@@ -33,7 +33,7 @@ import functools
 import hashlib
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ SEEDS = (0, 1, 2)
 JETS, EPOCHS = 20_000, 10
 DEFAULT = 3e-3
 # Of the tries in the log; who is not named learns best at the default.
-RATES: dict[str, float] = {}
+RATES = {"deep-sets": 9e-3}
 # The networks of these have the learning rate of the network they are a variant of.
 VARIANTS = {"lorentz-types": "lorentz", "lorentz-beam": "lorentz", "particlenet-augmented": "particlenet"}
 TRIES = (1e-3, DEFAULT, 9e-3)
@@ -287,8 +287,8 @@ def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
     }
 
 
-def markdown(log: Sequence[dict[str, Any]]) -> str:
-    """The tables of docs/tagging.md: what every run at 20,000 jets came to, seed by seed, and the differences."""
+def markdown(log: Sequence[dict[str, Any]]) -> list[str]:
+    """The tables of docs/tagging.md: learning rates, every run at 20,000 jets seed by seed, differences, other set-ups."""
 
     def of(part: str, **wanted: Any) -> list[dict[str, Any]]:
         found = [run for run in log if run["part"] == part and all(run.get(k) == v for k, v in wanted.items())]
@@ -310,20 +310,16 @@ def markdown(log: Sequence[dict[str, Any]]) -> str:
         values = [functools.reduce(lambda d, key: d[key], path, run) for run in runs]
         return ", ".join(words.format(scale * value) for value in values)
 
+    def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+        return "\n".join(line(row) for row in (head, ["---"] * len(head), *rows)) + "\n"
+
+    def areas(model: str) -> list[str]:
+        return [f"{of('rates', model=model, lr=lr)[0]['valid_auc']:.4f}" for lr in TRIES]
+
+    tried = list(dict.fromkeys(run["model"] for run in log if run["part"] == "rates"))
+    found = [table(["AUC of the valid jets, at a learning rate of", *map(str, TRIES)], [[m, *areas(m)] for m in tried])]
     made = {run["model"]: of("runs", model=run["model"]) for run in log if run["part"] == "runs"}
-    order = sorted(made, key=lambda model: -made[model][0]["auc"])
-    head = (
-        "",
-        "seeds",
-        "accuracy",
-        "AUC",
-        "1 in, at 50 % of the tops",
-        "at 30 %",
-        "shipped: accuracy",
-        "AUC",
-        "at gamma = 10",
-    )
-    rows = [line(head), line(["---"] * len(head))]
+    order, rows = sorted(made, key=lambda model: -made[model][0]["auc"]), []
     for model in order:
         runs = made[model]
         shown = [together(runs, "{}", "seed"), together(runs, "{:.2f}", "accuracy", scale=100)]
@@ -332,21 +328,21 @@ def markdown(log: Sequence[dict[str, Any]]) -> str:
             together(runs, "{:.1f}", "shipped", "accuracy", scale=100),
             together(runs, "{:.3f}", "shipped", "auc"),
         ]
-        rows.append(line([model, *shown, together(runs, "{:.1f}", "boosted", "gamma 10", scale=100)]))
-    pairs = of("pairs")
-    rows += ["", line(("", "seed", "accuracy, in points", "AUC, in hundredths")), line(["---"] * 4)]
-    for run in sorted(pairs, key=lambda run: (run["model"], run["beside"], run["seed"])):
+        shown += [together(runs, "{:.1f}", "boosted", "gamma 10", scale=100)]
+        rows.append([model, *shown, f"{runs[0].get('cpu_seconds', runs[0]['seconds']) / 60:.1f}"])
+    head = ("", "seeds", "accuracy", "AUC", "1 / background at 50 %", "at 30 %", "shipped: accuracy", "AUC")
+    found.append(table((*head, "at gamma = 10", "minutes"), rows))
+    rows = []
+    for run in sorted(of("pairs"), key=lambda run: (run["model"], run["beside"], run["seed"])):
         both = (hundredths(run[f"{what}_difference"]) for what in ("accuracy", "auc"))
-        rows.append(line([f"{run['model']} - {run['beside']}", str(run["seed"]), *both]))
+        rows.append([f"{run['model']} - {run['beside']}", str(run["seed"]), *both])
+    found.append(table(("", "seed", "accuracy, in points", "AUC, in hundredths"), rows))
     places = sorted({place for run in of("setups") for place in run["setups"]})
-    if places:
-        head = ["", "seed", *(f"{place}: accuracy, AUC" for place in places)]
-        rows += ["", line(head), line(["---"] * len(head))]
-        for run in sorted(of("setups"), key=lambda run: (order.index(run["model"]), run["seed"])):
-            both = (run["setups"][place] for place in places)
-            shown = [f"{100 * x['accuracy']:.2f}, {x['auc']:.4f}" for x in both]
-            rows.append(line([run["model"], str(run["seed"]), *shown]))
-    return "\n".join(rows) + "\n"
+    rows = []
+    for run in sorted(of("setups"), key=lambda run: (order.index(run["model"]), run["seed"])):
+        both = (run["setups"][place] for place in places)
+        rows.append([run["model"], str(run["seed"]), *(f"{100 * x['accuracy']:.2f}, {x['auc']:.4f}" for x in both)])
+    return [*found, table(["", "seed", *(f"{place}: accuracy, AUC" for place in places)], rows)]
 
 
 def main() -> None:
@@ -365,7 +361,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
     args = parser.parse_args()
     if args.markdown:
-        return print(markdown(training.runs.read(args.log)))
+        return print("\n".join(markdown(training.runs.read(args.log))))
     if not args.files:
         parser.error("files: got none, expected those of make_jets.py")
     args.kept.mkdir(exist_ok=True)
