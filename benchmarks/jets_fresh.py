@@ -110,6 +110,8 @@ class Files:
         self.paths, self.folder, self.setups = paths, folder, setups
         self.sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         self.inputs = functools.lru_cache(4)(self._inputs)
+        # A tree's observables, (n, 5), of the training jets and of each of `test`.
+        self.tables = functools.lru_cache(2)(self._tables)
 
     @functools.cached_property
     def test(self) -> dict[str, data.Jets]:
@@ -141,15 +143,11 @@ class Files:
         """`test` as this model takes them."""
         return self.inputs(jets.frame(model), particles, jets.MODELS[model].options.get("extra"))
 
-    @functools.cached_property
-    def tables(self) -> dict[str, list[NDArray[np.float64]]]:
-        """tree or tree-50 -> its observables, (n, 5), of the training jets and of each of `test`."""
+    def _tables(self, name: str) -> list[NDArray[np.float64]]:
         known = data.jets("train", JETS, path=self.paths[0], checksum=None)
-        made = {}
-        for name, change in (("tree", {}), ("tree-50", {"most": 50, "taus": None})):
-            files = [dataclasses.replace(one, **change) for one in (known, *self.test.values())]
-            made[name] = [np.column_stack(data.observables(one)) for one in files]
-        return made
+        change: dict[str, Any] = {"most": 50, "taus": None} if name == "tree-50" else {}
+        files = [dataclasses.replace(one, **change) for one in (known, *self.test.values())]
+        return [np.column_stack(data.observables(one)) for one in files]
 
     def place(self, ending: str, sums: Sequence[str], **point: Any) -> Path:
         """Where what a run made of the files of these sums is kept."""
@@ -194,7 +192,7 @@ def scored(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any
     report: dict[str, Any] = {}
     if model in TREES:
         start = time.perf_counter()
-        tables = files.tables["tree-50" if model == "tree-50" else "tree"]
+        tables = files.tables("tree-50" if model == "tree-50" else "tree")
         columns = slice(0, 1) if model == "mass" else slice(None)
         known = data.jets("train", number, path=files.paths[0], checksum=None)
         tops = models.boosted_tree(
