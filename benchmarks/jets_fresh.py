@@ -5,8 +5,8 @@
     python benchmarks/jets_fresh.py a.npz b.npz                                 # every run that the log lacks: many hours
     python benchmarks/jets_fresh.py a.npz b.npz --part rates --models particlenet
     python benchmarks/jets_fresh.py a.npz b.npz --part pairs                    # when the runs are there
-    python tools/make_jets.py --jets 6000 --seed 5 --setup coupling --out coupling.npz
-    python tools/make_jets.py --jets 6000 --seed 6 --setup underlying --out underlying.npz
+    python tools/make_jets.py --jets 3000 --seed 5 --setup coupling --out coupling.npz
+    python tools/make_jets.py --jets 3000 --seed 6 --setup underlying --out underlying.npz
     python benchmarks/jets_fresh.py a.npz b.npz --part setups --setups coupling.npz underlying.npz
 
 Of the first file the first 20,000 training jets and the valid ones; the test jets are all others but those, and all of the
