@@ -20,7 +20,7 @@ curve       500, 2,000 and 6,000 jets
 particles   the Lorentz group network of 20 to 128 particles, 6,000 jets
 full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time
 setups      networks and tree on jets of other set-ups of the generator, which --setups names: accuracy and AUC
-pairs       of two runs on the same jets: differences of accuracy and AUC with paired intervals
+pairs       of two runs on the same jets, where both are there: differences of accuracy and AUC with paired intervals
 
 Checkpoints and the scores of the test jets stay in --kept, where the pairs look for them; the log has what they come to.
 """
@@ -158,6 +158,11 @@ class Files:
         """Of a run, on `test`: those of all jets, shipped ones last."""
         return self.place(".npy", self.sums, **point)
 
+    def both(self, beside: str, **point: Any) -> list[Path]:
+        """The scores of a run and of the one that it is paired with, of equal seed."""
+        other = next(p for p in points("runs", [beside], SEEDS) if p["seed"] == point["seed"])
+        return [self.scores(**p) for p in (point, other)]
+
     def trained(self, **point: Any) -> tuple[torch.nn.Module, dict[str, Any]]:
         """The network of a run and its report; from its checkpoint, which needs the first file only, if it was trained before."""
         given = {"model": point["model"], "number": point["jets"], "seed": point["seed"]}
@@ -270,11 +275,7 @@ def elsewhere(files: Files, part: str, beside: None, **point: Any) -> dict[str, 
 def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
     """Two runs of equal seed and jets on the same test jets."""
     start = time.perf_counter()
-    other = next(p for p in points("runs", [beside], SEEDS) if p["seed"] == point["seed"])
-    both = [files.scores(**p) for p in (point, other)]
-    for path in both:
-        if not path.exists():
-            raise SystemExit(f"{path} is not there: run --part runs first")
+    both = files.both(beside=beside, **point)
     tops, labels = [np.load(path)[: len(files.labels)] for path in both], files.labels
     one, two = ((t > 0.5) == labels for t in tops)
     return {
@@ -365,8 +366,11 @@ def main() -> None:
     args.kept.mkdir(exist_ok=True)
     files = Files(args.files, args.kept, args.setups)
     for part in args.part or [part for part in parts if part != "setups" or args.setups]:
+        asked = points(part, args.models, args.seeds)
+        if part == "pairs":  # of what is there
+            asked = [point for point in asked if all(path.exists() for path in files.both(**point))]
         show = "valid_auc" if part == "rates" else "auc"
-        training.runs.fill(args.log, points(part, args.models, args.seeds), functools.partial(run, files), show)
+        training.runs.fill(args.log, asked, functools.partial(run, files), show)
 
 
 if __name__ == "__main__":
