@@ -126,6 +126,21 @@ def test_taggers_kept_with_the_course(model):
     assert (((tops > 0.5) == test.labels) == right(logged)[:600]).sum() >= 598
 
 
+def test_the_tagger_of_20_000_jets():
+    """Its weights judge 600 shipped jets as the log says; docs/tagging.md has the log's tables."""
+    import jets_fresh
+
+    logged = runs("jets_fresh.json")
+    (line,) = (r for r in logged if (r["part"], r["model"], r["seed"]) == ("runs", "lorentz", 0))
+    trained = training.load(jets_fresh.CHECKPOINTS / "jets-lorentz-20000.pt")
+    assert trained.notes["command"] == line["run"] and trained.notes["auc"] == line["auc"]
+    test = data.jets("test", number=600)
+    tops = jet_task.scores(trained.network, jet_task.inputs("lorentz", test), 50)
+    assert (((tops > 0.5) == test.labels) == right(line["shipped"])[:600]).sum() >= 598
+    text = (ROOT / "docs" / "tagging.md").read_text(encoding="utf-8")
+    assert all(table in text for table in jets_fresh.markdown(logged))
+
+
 def test_speed_and_digits_of_the_lorentz_network():
     """A small run of each: a process with this package gives its milliseconds and memory, and float32 its five digits."""
     import jets_precision

@@ -19,6 +19,7 @@ from .light_cone import network_input
 Array = NDArray[np.float64]
 
 PARTICLES = 50  # of a jet are what taggers are given unless told otherwise
+AT_ONCE = 500  # jets
 ORDERS = ("invariant", "pt")
 EXTRA = ("stored", "beam")
 SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` allows energies to be off by half of it
@@ -114,6 +115,20 @@ class Jets:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __getitem__(self, chosen: slice) -> Jets:
+        """Some jets that lie side by side, `jets[10:20]`. ValueError for anything but a slice without a step."""
+        if not isinstance(chosen, slice) or chosen.step not in (None, 1):
+            raise ValueError(f"chosen: got {chosen!r}, expected a slice of jets, such as 10:20")
+        first, last, _ = chosen.indices(len(self))
+        last = max(first, last)
+        own = slice(self.offsets[first], self.offsets[last])
+        of_jets = {name: getattr(self, name) for name in ("labels", "axis", "taus")}
+        of_particles = {name: getattr(self, name) for name in ("mass", "constituents", "extra")}
+        parts: dict[str, Any] = {name: None if x is None else x[first:last] for name, x in of_jets.items()}
+        parts |= {name: None if x is None else x[own] for name, x in of_particles.items()}
+        offsets = self.offsets[first : last + 1] - self.offsets[first]
+        return replace(self, particles=self.particles[own], offsets=offsets, **parts)
 
     def __repr__(self) -> str:
         labelled = "unlabelled" if self.labels is None else "labelled"
@@ -249,13 +264,13 @@ class JetInputs:
             raise ValueError(
                 'extra: got "stored" for jets without other numbers of their particles, expected None or "beam"'
             )
-        jets = jets if order == "stored" else jets.ordered(order)
-        momenta, mask = jets.momenta(particles)
-        beam = _along_the_beam(momenta, mask) if extra == "beam" else None
-        if frame == "jet":
-            momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))
-        self.momenta, self.mask, self.labels = momenta.astype(np.float32), mask, jets.labels
-        self.extra = beam if jets.extra is None or extra != "stored" else jets._padded(jets.extra, particles)
+        # A few at a time: all particles of thousands of jets, padded, in float64, are larger than what is kept of them.
+        parts = [
+            _taken(jets[n : n + AT_ONCE], frame, particles, order, extra) for n in range(0, len(jets) or 1, AT_ONCE)
+        ]
+        momenta, mask, others = (list(columns) for columns in zip(*parts, strict=True))
+        self.momenta, self.mask, self.labels = np.concatenate(momenta), np.concatenate(mask), jets.labels
+        self.extra = None if extra is None else np.concatenate(others)
 
     def __len__(self) -> int:
         return len(self.momenta)
@@ -264,6 +279,20 @@ class JetInputs:
         """Momenta, mask, extra if there are any, and labels of these indices; None for labels that nobody knows."""
         arrays = [x for x in (self.momenta, self.mask, self.extra) if x is not None]
         return *(x[indices] for x in arrays), None if self.labels is None else self.labels[indices]
+
+
+def _taken(
+    jets: Jets, frame: str, particles: int, order: str, extra: str | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
+    """Momenta, mask and extra of `JetInputs`."""
+    jets = jets if order == "stored" else jets.ordered(order)
+    momenta, mask = jets.momenta(particles)
+    others = _along_the_beam(momenta, mask) if extra == "beam" else None
+    if extra == "stored" and jets.extra is not None:
+        others = jets._padded(jets.extra, particles)
+    if frame == "jet":
+        momenta, mask = network_input(momenta, mask, mass=jets.masses(particles))
+    return momenta.astype(np.float32), mask, others
 
 
 def _along_the_beam(momenta: Array, mask: NDArray[np.bool_]) -> NDArray[np.float32]:

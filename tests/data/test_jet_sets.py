@@ -394,3 +394,22 @@ def test_some_of_the_particles(many):
     for wrong in (kept[1:], kept.astype(int), np.flatnonzero(kept)):
         with pytest.raises(ValueError, match=r"kept: got \w+ \(\d+,\), expected bool"):
             many.only(wrong)
+
+
+def test_a_slice_of_jets_is_those_jets(many):
+    """Joined again they are all of them; taggers' inputs are formed from such slices and do not depend on where they end."""
+    parts = [many[:150], many[150:151], many[151:151], many[151:]]
+    assert [len(part) for part in parts] == [150, 1, 0, 249] and len(many[-3:]) == 3 and len(many[5:2]) == 0
+    for name in ("particles", "constituents", "extra", "labels", "axis", "taus"):
+        assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(many, name))
+    assert np.array_equal(np.concatenate([np.diff(part.offsets) for part in parts]), np.diff(many.offsets))
+    whole = data.jets("train", number=1201)
+    for frame, extra in (("jet", "beam"), ("lab", "stored"), ("jet", None)):
+        both = data.JetInputs(whole, frame, extra=extra), data.JetInputs(whole[600:1201], frame, extra=extra)
+        for name in ("momenta", "mask", "extra"):
+            all_of_them, later = (getattr(one, name) for one in both)
+            assert (all_of_them is None) == (later is None) == (name == "extra" and extra is None)
+            assert later is None or np.array_equal(all_of_them[600:], later)
+    for wrong in (3, slice(0, 9, 2), [1, 2]):
+        with pytest.raises(ValueError, match=r"chosen: got .*, expected a slice of jets"):
+            many[wrong]
