@@ -21,6 +21,8 @@ import refresh
 import warm
 from committed import SANITISE, ignored, look_alike, pictures, small, turn_alike, turntables
 
+# The processor seconds of one page, on machines that were to be alike, differed by a factor of up to three.
+SLOWER = 3
 # Parts of the names of tests that take many seconds.
 LONG = (
     ".ipynb::",
@@ -131,8 +133,9 @@ def check_cell(item: pytest.Item) -> None:
     cost = budget(item.parent.kernel.km.provisioner.pid)
     if cost.megabytes > refresh.MEGABYTES:
         item.raise_cell_error(f"the kernel takes {cost.megabytes:.0f} MB, more than {refresh.MEGABYTES}")
-    if cost.seconds > refresh.SECONDS:
-        item.raise_cell_error(f"the kernel has used {cost.seconds:.0f} s of one core, more than {refresh.SECONDS}")
+    if cost.seconds > SLOWER * refresh.SECONDS:
+        most = f"{SLOWER * refresh.SECONDS}, {SLOWER} times what a page may take where it is written"
+        item.raise_cell_error(f"the kernel has used {cost.seconds:.0f} s of one core, more than {most}")
 
 
 def budget(pid: int) -> SimpleNamespace:
