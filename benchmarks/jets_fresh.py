@@ -42,7 +42,6 @@ import torch
 from numpy.typing import NDArray
 
 from eqlib import data, models, training
-from eqlib.data import jet_file
 from eqlib.data.augment import random_boosts
 from eqlib.tasks import jets, task
 
@@ -116,10 +115,8 @@ class Files:
     @functools.cached_property
     def test(self) -> dict[str, data.Jets]:
         """Fresh ones, file by file and of the first in two parts; the shipped ones, as they are and boosted."""
-        arrays, recipe = jet_file.read(self.paths[0], None)
-        train, valid, test = (int(n) for n in arrays["splits"])
-        left = [slice(JETS, train), slice(train + valid, train + valid + test)]
-        own = [jet_file.unpack(arrays, recipe, part) for part in left] + [whole(path) for path in self.paths[1:]]
+        train, test = (data.jets(split, path=self.paths[0], checksum=None) for split in ("train", "test"))
+        own = [train[JETS:], test, *(data.JetFiles([path]).read_all() for path in self.paths[1:])]
         shipped = data.jets("test")
         boosted = {f"gamma {gamma:g}": shipped.moved(random_boosts(len(shipped), gamma, 0)) for gamma in GAMMAS}
         return {f"fresh {n}": one for n, one in enumerate(own)} | {"shipped": shipped} | boosted
@@ -173,12 +170,6 @@ class Files:
         names = ("parameters", "best_epoch", "seconds", "cpu_seconds")
         run = task.command("jets", **given, folder=self.paths[0]).replace("FOLDER", self.paths[0].name)
         return net, {"run": run} | {name: report[name] for name in names}
-
-
-def whole(path: Path) -> data.Jets:
-    """All jets of a file."""
-    arrays, recipe = jet_file.read(path, None)
-    return jet_file.unpack(arrays, recipe, slice(0, len(arrays["labels"])))
 
 
 def run(files: Files, **point: Any) -> dict[str, Any]:
@@ -256,7 +247,7 @@ def balanced(values: NDArray[Any], labels: NDArray[np.int64], resamples: int = 5
 def elsewhere(files: Files, part: str, beside: None, **point: Any) -> dict[str, Any]:
     """What a run comes to on jets of other set-ups; the log's `auc` is the lowest."""
     start, found = time.perf_counter(), {}
-    asked = {path.stem: whole(path) for path in files.setups}
+    asked = {path.stem: data.JetFiles([path]).read_all() for path in files.setups}
     if not asked:
         raise SystemExit("setups: got no files: --setups NPZ...")
     if point["model"] in TREES:

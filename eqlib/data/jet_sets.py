@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 PARTICLES = 50  # of a jet are what taggers are given unless told otherwise
 AT_ONCE = 500  # jets
+# What may be known of jets, an entry for each jet, and for each particle beside its momentum.
+OF_JETS, OF_PARTICLES = ("labels", "axis", "taus"), ("mass", "constituents", "extra")
 ORDERS = ("invariant", "pt")
 EXTRA = ("stored", "beam")
 SPACE_LIKE = 2e-5  # m^2 below -SPACE_LIKE E^2 is no rounding; `network_input` allows energies to be off by half of it
@@ -123,12 +125,9 @@ class Jets:
         first, last, _ = chosen.indices(len(self))
         last = max(first, last)
         own = slice(self.offsets[first], self.offsets[last])
-        of_jets = {name: getattr(self, name) for name in ("labels", "axis", "taus")}
-        of_particles = {name: getattr(self, name) for name in ("mass", "constituents", "extra")}
+        of_jets = {name: getattr(self, name) for name in OF_JETS}
         parts: dict[str, Any] = {name: None if x is None else x[first:last] for name, x in of_jets.items()}
-        parts |= {name: None if x is None else x[own] for name, x in of_particles.items()}
-        offsets = self.offsets[first : last + 1] - self.offsets[first]
-        return replace(self, particles=self.particles[own], offsets=offsets, **parts)
+        return replace(self._taken(own), offsets=self.offsets[first : last + 1] - self.offsets[first], **parts)
 
     def __repr__(self) -> str:
         labelled = "unlabelled" if self.labels is None else "labelled"
@@ -206,9 +205,9 @@ class Jets:
         left = np.concatenate([[0], np.cumsum(k)])[self.offsets]
         return replace(self._taken(np.flatnonzero(k)), offsets=left, taus=None)
 
-    def _taken(self, places: NDArray[np.intp]) -> Jets:
+    def _taken(self, places: NDArray[np.intp] | slice) -> Jets:
         """The particles at these places, with all that is known of each."""
-        others = {name: getattr(self, name) for name in ("mass", "constituents", "extra")}
+        others = {name: getattr(self, name) for name in OF_PARTICLES}
         others = {name: None if x is None else x[places] for name, x in others.items()}
         return replace(self, particles=self.particles[places], **others)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .jet_file import read, unpack
-from .jet_sets import PARTICLES, JetInputs, Jets
+from .jet_sets import OF_JETS, OF_PARTICLES, PARTICLES, JetInputs, Jets
 from .reference_set import ReferenceFile
 
 BLOCK = 1000  # jets of an HDF5 file that are read at once, 3 MB
@@ -124,9 +124,8 @@ class JetFiles:
             found = [getattr(p, name) for p in parts]
             return None if any(f is None for f in found) else np.concatenate(found)
 
-        names = ("labels", "mass", "axis", "constituents", "taus", "extra")
         most = max(p.most for p in parts)
-        return Jets(joined("particles"), offsets, most, **{name: joined(name) for name in names})
+        return Jets(joined("particles"), offsets, most, **{name: joined(name) for name in (*OF_JETS, *OF_PARTICLES)})
 
     def _size(self, path: Path) -> int:
         """How many jets a file has."""

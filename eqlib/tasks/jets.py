@@ -81,7 +81,7 @@ MODELS = {
     "particlenet-full": task.model(
         "ParticleNet at full strength, with 366,146 parameters",
         partial(models.ParticleNet, 16, channels=((64, 64, 64), (128, 128, 128), (256, 256, 256)), hidden=256),
-        "30 min",
+        "about 1 h",
         raw=True,
     ),
     "deep-sets": task.model("Deep Sets on the same features as ParticleNet", models.DeepSets, "10 s", raw=True),
