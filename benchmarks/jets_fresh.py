@@ -8,6 +8,9 @@
     python tools/make_jets.py --jets 3000 --seed 5 --setup coupling --out coupling.npz
     python tools/make_jets.py --jets 3000 --seed 6 --setup underlying --out underlying.npz
     python benchmarks/jets_fresh.py a.npz b.npz --part setups --setups coupling.npz underlying.npz
+    python tools/make_jets.py --jets 30000 --seed 7 --out large/train-1.npz     # and --seed 8 for train-2.npz
+    python tools/make_jets.py --jets 4000 --seed 9 --out large/valid.npz        # and 1,000 of --seed 10 for test.npz
+    python benchmarks/jets_fresh.py a.npz b.npz --part large --large large
 
 Of the first file the first 20,000 training jets and the valid ones; the test jets are all others but those, and all of the
 other files. Accuracy is the mean of those of the two classes, of which there need not be as many. A line has both figures on
@@ -18,6 +21,7 @@ runs        all networks at 20,000 jets, 10 epochs, three seeds
 long        the same with other numbers of epochs
 curve       500, 2,000 and 6,000 jets
 particles   the Lorentz group network of 20 to 128 particles, 6,000 jets
+large       60,000 other jets, streamed from the folder that --large names: ours and ParticleNet-Lite, six epochs, seed 0
 full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time
 setups      networks and tree on jets of other set-ups of the generator, which --setups names: accuracy and AUC
 pairs       of two runs on the same jets, where both are there: differences of accuracy and AUC with paired intervals
@@ -69,6 +73,7 @@ NETWORKS = (
 OPTIONS = ("lorentz-types", "lorentz-beam")
 LONG = {"lorentz": (20,), "particlenet": (30,)}
 FEW = {500: 40, 2000: 20, 6000: 10}  # jets: epochs, so that few jets are not few steps
+LARGE = (60_000, 6)  # jets and epochs: half an hour of one core for the Lorentz group network
 GAMMAS = (2.0, 10.0)  # of the boosts under which the shipped test jets are judged again, each about an axis of its own
 SIZES = (20, 30, 80, 128)  # particles, beside the 50 of the curve
 BESIDE = {"lorentz": (*NETWORKS[1:], *OPTIONS, *TREES), "lorentz-small": ("particlenet", "tree")}
@@ -97,6 +102,8 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
         return [one(m, s, 6000, particles=n) for s in seeds for m in asked if m == "lorentz" for n in SIZES]
     if part == "setups":
         return [one(m, s) for s in seeds for m in asked if m not in ("mass", "tree-50") and m not in OPTIONS]
+    if part == "large":
+        return [one(m, s, *LARGE) for s in seeds if s == 0 for m in asked if m in ("lorentz", "particlenet")]
     if part == "full":
         return [one("particlenet-full", s) for s in seeds if s == 0]
     return [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
@@ -105,8 +112,10 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
 class Files:
     """The jets of the command line, and what each kind of tagger makes of them, formed once."""
 
-    def __init__(self, paths: Sequence[Path], folder: Path, setups: Sequence[Path] = ()) -> None:
-        self.paths, self.folder, self.setups = paths, folder, setups
+    def __init__(
+        self, paths: Sequence[Path], folder: Path, setups: Sequence[Path] = (), large: Path | None = None
+    ) -> None:
+        self.paths, self.folder, self.setups, self.large = paths, folder, setups, large
         self.sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         self.inputs = functools.lru_cache(4)(self._inputs)
         # A tree's observables, (n, 5), of the training jets and of each of `test`.
@@ -164,11 +173,14 @@ class Files:
         """The network of a run and its report; from its checkpoint, which needs the first file only, if it was trained before."""
         given = {"model": point["model"], "number": point["jets"], "seed": point["seed"]}
         given |= {name: point[name] for name in ("epochs", "lr", "particles")}
+        source = self.paths[0] if point["jets"] <= JETS else self.large
+        if source is None:
+            raise SystemExit(f"large: got no folder of {point['jets']:,} training jets: --large FOLDER")
         kept = self.place(".pt", self.sums[:1], **point)
-        net, report = jets.run(**given, folder=self.paths[0], checkpoint=kept)
+        net, report = jets.run(**given, folder=source, checkpoint=kept)
         assert net is not None
         names = ("parameters", "best_epoch", "seconds", "cpu_seconds")
-        run = task.command("jets", **given, folder=self.paths[0]).replace("FOLDER", self.paths[0].name)
+        run = task.command("jets", **given, folder=source).replace("FOLDER", source.name)
         return net, {"run": run} | {name: report[name] for name in names}
 
 
@@ -337,7 +349,7 @@ def markdown(log: Sequence[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("rates", "runs", "long", "curve", "particles", "full", "setups", "pairs")
+    parts = ("rates", "runs", "long", "curve", "particles", "large", "full", "setups", "pairs")
     names = (*NETWORKS, *OPTIONS, *TREES)
     parser.add_argument(
         "--markdown", action="store_true", help="the tables of docs/tagging.md, from the log; nothing is run"
@@ -347,6 +359,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=names, default=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--setups", nargs="*", type=Path, default=(), metavar="NPZ", help="of make_jets.py --setup")
+    parser.add_argument("--large", type=Path, metavar="FOLDER", help="shards of make_jets.py: train*, valid*, test*")
     parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-jets-fresh")
     parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
     args = parser.parse_args()
@@ -355,8 +368,9 @@ def main() -> None:
     if not args.files:
         parser.error("files: got none, expected those of make_jets.py")
     args.kept.mkdir(exist_ok=True)
-    files = Files(args.files, args.kept, args.setups)
-    for part in args.part or [part for part in parts if part != "setups" or args.setups]:
+    files = Files(args.files, args.kept, args.setups, args.large)
+    needs = {"setups": args.setups, "large": args.large}
+    for part in args.part or [part for part in parts if needs.get(part, True)]:
         asked = points(part, args.models, args.seeds)
         if part == "pairs":  # of what is there
             asked = [point for point in asked if all(path.exists() for path in files.both(**point))]

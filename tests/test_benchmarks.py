@@ -101,7 +101,7 @@ def test_the_runs_on_fresh_jets_are_told_apart_and_both_classes_count_alike():
     import jets_fresh
 
     names = (*jets_fresh.NETWORKS, *jets_fresh.OPTIONS, *jets_fresh.TREES)
-    for part in ("rates", "runs", "long", "curve", "particles", "full", "setups", "pairs"):
+    for part in ("rates", "runs", "long", "curve", "particles", "large", "full", "setups", "pairs"):
         found = [tuple(sorted(p.items(), key=str)) for p in jets_fresh.points(part, names, (0, 1, 2))]
         assert found and len(set(found)) == len(found), part
     labels = np.repeat([0, 1], [9000, 1000])
