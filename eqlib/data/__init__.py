@@ -19,6 +19,7 @@ from .charges import (
     field_tensor,
     moving_charges,
 )
+from .extended_xyz import isolated_energies, read_xyz
 from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
 from .jet_file import jets
@@ -27,6 +28,9 @@ from .jet_sets import JetInputs, Jets
 from .jet_stream import JetFiles, JetStream
 from .light_cone import network_input
 from .mnist_idx import mnist, read_idx, rotated_mnist
+from .molecule_downloads import acac, ethanol, qm9
+from .molecule_file import glycol, small_molecules
+from .molecules import Molecules, as_molecules
 from .nsubjettiness import subjettiness
 from .own_images import as_images, check_images
 from .reference_set import reference_jets
@@ -41,13 +45,16 @@ __all__ = [
     "JetInputs",
     "JetStream",
     "Jets",
+    "Molecules",
     "MovingCharges",
     "Observables",
     "Spins",
     "Split",
     "Splits",
     "Volumes",
+    "acac",
     "as_images",
+    "as_molecules",
     "boost_jets",
     "cache_folder",
     "check_images",
@@ -55,19 +62,24 @@ __all__ = [
     "download",
     "draw_cubes",
     "electric_magnetic",
+    "ethanol",
     "field_basis",
     "field_of_charges",
     "field_tensor",
+    "glycol",
     "inertia",
+    "isolated_energies",
     "jets",
     "mnist",
     "moving_charges",
     "network_input",
     "observables",
     "observe",
+    "qm9",
     "random_boosts",
     "random_turns",
     "read_idx",
+    "read_xyz",
     "reference_jets",
     "rename_nodes",
     "rename_nodes_anew",
@@ -76,6 +88,7 @@ __all__ = [
     "rotated_mnist",
     "shift",
     "shift_images",
+    "small_molecules",
     "spins_on_graphs",
     "subjettiness",
     "tetris",

@@ -1,0 +1,113 @@
+"""The molecules that the package ships: ethylene glycol in motion, and small organic molecules at rest.
+
+How they were made: docs/data_molecules.md, tools/make_molecules.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from .molecules import Molecules, as_molecules
+
+FOLDER = Path(__file__).with_name("files")
+GLYCOL, SMALL = FOLDER / "molecules-glycol.npz", FOLDER / "molecules-small.npz"
+# Pinned when the files are made; None: not checked.
+GLYCOL_SHA256: str | None = None
+SMALL_SHA256: str | None = None
+SPLITS = ("train", "valid", "test", "scan")
+
+#: A file's arrays and their types: n molecules, N atoms of all of them.
+FORM = {
+    "sizes": np.uint8,  # (n,)
+    "numbers": np.uint8,  # (N,)
+    # Steps of 1e-7 angstrom. With 1e-4 an energy would belong to positions that are 3 meV away in the worst frame of glycol.
+    "positions": np.float32,  # (N, 3): angstrom
+    "energies": np.float64,  # (n,): eV
+    "dipoles": np.float32,  # (n, 3): e angstrom
+    "gaps": np.float32,  # (n,): eV
+    "splits": np.int32,  # (4,): how many molecules are of each of SPLITS, in this order
+}
+FORCES = np.float32  # (N, 3), "forces": eV / angstrom; molecules at rest have none
+
+
+def glycol(
+    split: str = "train",
+    number: int | None = None,
+    *,
+    path: Path | str | None = None,
+    checksum: str | None = GLYCOL_SHA256,
+) -> Molecules:
+    """Ethylene glycol, HO-CH2-CH2-OH, at 300 K, by GFN2-xTB: energies, forces, dipoles and gaps of one flexible molecule.
+
+    split: "train", "valid" and "test" are trajectories of their own, of 1,000, 200 and 1,000 frames, 20 fs apart. The two former
+    begin with O-C-C-O turned to +60 degrees, the latter at -60, among the mirror images. "scan" are 72 rigid turns about the C-C
+    bond, O-C-C-O at -180, -175 ... 175 degrees, of the molecule that is stretched out otherwise: a turn by -t gives the mirror
+    image of a turn by t.
+    number: only the first so many. path: another file that tools/make_molecules.py wrote. checksum: its SHA-256; None: not
+    checked. Atoms: O C C O, then hydrogens, about their centre of mass.
+    Raises ValueError for an unknown split, a number that cannot be, and for a truncated, damaged or other file, naming it;
+    FileNotFoundError if there is none.
+
+    >>> glycol("scan")  # doctest: +SKIP
+    Molecules(72 molecules, 720 atoms, with energies, dipoles, moments, gaps, forces)
+    """
+    return _part(SPLITS, split, number, GLYCOL if path is None else Path(path), checksum)
+
+
+def small_molecules(
+    split: str = "train",
+    number: int | None = None,
+    *,
+    path: Path | str | None = None,
+    checksum: str | None = SMALL_SHA256,
+) -> Molecules:
+    """3,000 small molecules of C, H, N, O and F at rest, by GFN2-xTB: dipoles, gaps and energies of many different ones.
+
+    split: "train" 2,400, "valid" 200, "test" 400, no molecule twice, in an order drawn by the seed. `recipe["smiles"]` are all of
+    them, in the file's order: train, valid, test. Other arguments and errors: as `glycol`.
+
+    >>> small_molecules("test")  # doctest: +SKIP
+    Molecules(400 molecules, ... atoms, with energies, dipoles, moments, gaps)
+    """
+    return _part(SPLITS[:3], split, number, SMALL if path is None else Path(path), checksum)
+
+
+def _part(splits: tuple[str, ...], split: str, number: int | None, path: Path, checksum: str | None) -> Molecules:
+    if split not in splits:
+        raise ValueError(f"split: got {split!r}, expected one of {splits}")
+    molecules, counts = read(path, checksum)
+    place = SPLITS.index(split)
+    first, most = sum(counts[:place]), counts[place]
+    number = most if number is None else number
+    if not 1 <= number <= most:
+        raise ValueError(f"number: got {number!r}, expected 1 ... {most}, the molecules of split {split!r}")
+    return molecules[first : first + number]
+
+
+def read(path: Path, checksum: str | None) -> tuple[Molecules, list[int]]:
+    """All molecules of a file and how many are of each of SPLITS, checked; see `glycol`. Pickles are refused."""
+    content = path.read_bytes()
+    if checksum is not None and (found := hashlib.sha256(content).hexdigest()) != checksum:
+        raise ValueError(f"{path}: wrong checksum: got SHA-256 {found}, expected {checksum}: truncated or another file")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in (*FORM, *({"forces"} & {*file.files}))}
+            recipe = json.loads(str(file["recipe"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path}: got a damaged file or another one ({error}), expected molecules of make_molecules.py"
+        ) from error
+    counts, n = arrays.pop("splits"), arrays["sizes"].size
+    if counts.shape != (len(SPLITS),) or counts.min() < 0 or counts.sum() != n:
+        raise ValueError(f"{path}: splits: got {counts}, expected {len(SPLITS)} numbers that add up to {n} molecules")
+    try:
+        return as_molecules(**arrays, recipe=recipe), counts.tolist()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
