@@ -15,13 +15,8 @@ fewer jets gives the first jets of a longer one.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
-import json
-import os
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +26,7 @@ import detector
 import jet_calibration
 import numpy as np
 from detector import Array, Index
+from npz_file import write
 from numpy.typing import NDArray
 
 from eqlib.data.jet_file import ANGLE_STEP, FORM, KIND, LEAST, MOST, PT_STEP, unpack
@@ -222,20 +218,6 @@ def pack(jets: Sequence[Jet], labels: NDArray[np.uint8], splits: Sequence[int]) 
         some = slice(n, min(n + 500, len(jets)))
         packed["taus"][some] = subjettiness(*unpack(packed, {}, some).momenta())
     return packed
-
-
-def write(path: Path, arrays: dict[str, NDArray[Any]], recipe: dict[str, Any]) -> str:
-    """An npz whose bytes depend on its content alone (no time stamps), written whole or not at all; returns its SHA-256."""
-    part = path.with_name(f"{path.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        for name, array in (arrays | {"recipe": np.array(json.dumps(recipe, sort_keys=True))}).items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, array, allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            file.writestr(entry, buffer.getvalue())
-    os.replace(part, path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main() -> None:

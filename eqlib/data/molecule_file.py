@@ -27,7 +27,7 @@ SPLITS = ("train", "valid", "test", "scan")
 FORM = {
     "sizes": np.uint8,  # (n,)
     "numbers": np.uint8,  # (N,)
-    # Steps of 1e-7 angstrom. With 1e-4 an energy would belong to positions that are 3 meV away in the worst frame of glycol.
+    # Energies and all else were computed at these very numbers, so that rounding them cost nothing.
     "positions": np.float32,  # (N, 3): angstrom
     "energies": np.float64,  # (n,): eV
     "dipoles": np.float32,  # (n, 3): e angstrom

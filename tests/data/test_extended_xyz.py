@@ -141,6 +141,12 @@ def test_unknown_elements_missing_columns_and_words_for_numbers(refused):
     )
 
 
+def test_a_column_too_many_is_for_the_strict_reader_alone(tmp_path):
+    """ASE leaves it out of account."""
+    with pytest.raises(ValueError, match=r"frame 1, line 12: got 8 columns, .*, expected 7"):
+        data.read_xyz(written(tmp_path, changed(12, f"{LINES[11]} 0.5")), reader="strict")
+
+
 @pytest.mark.parametrize("word", ["nan", "inf"])
 def test_numbers_that_are_none(refused, word):
     refused(changed(12, LINES[11][:-12] + word), r"frame 1, line 9: forces: got NaN or inf")

@@ -3,8 +3,12 @@
 import bz2
 import hashlib
 import io
+import shutil
 import tarfile
 import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -69,7 +73,7 @@ def archive(path, *entries):
 
 @pytest.fixture
 def remote(tmp_path, monkeypatch):
-    """A folder that the addresses point to, as it is upstream; returns it and the checksums of what it holds."""
+    """A folder of all files by the names that they have here; the addresses lead to copies, by other names as upstream."""
     folder = tmp_path / "remote"
     folder.mkdir()
     for name, atoms in SETS.values():
@@ -77,7 +81,10 @@ def remote(tmp_path, monkeypatch):
         (folder / atoms).write_text(ATOMS, encoding="utf-8")
     archive(folder / "dsgdb9nsd.xyz.tar.bz2", ("dsgdb9nsd_000003.xyz", WATER), ("dsgdb9nsd_000001.xyz", METHANE))
     monkeypatch.setenv("EQLIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(downloads, "ADDRESSES", {path.name: path.as_uri() for path in folder.iterdir()})
+    upstream = tmp_path / "upstream"
+    upstream.mkdir()
+    copies = {path.name: shutil.copy(path, upstream / f"{i}") for i, path in enumerate(sorted(folder.iterdir()))}
+    monkeypatch.setattr(downloads, "ADDRESSES", {name: copy.as_uri() for name, copy in copies.items()})
     return folder
 
 
@@ -102,7 +109,7 @@ def test_frames_from_the_cache_once_fetched_and_from_a_folder(name, remote, tmp_
     fetched = load(download=True, checksums=sums)
     assert (tmp_path / "cache" / "molecules" / SETS[name][0]).is_file()
     assert fetched.energies.tolist() == [-2052.5, -2052.25] and fetched.numbers.tolist() == [8, 1, 8, 1]
-    (remote / SETS[name][0]).unlink()  # no longer there: the cache has it
+    shutil.rmtree(tmp_path / "upstream")  # no longer there: the cache has it
     assert np.array_equal(load(download=True, checksums=sums).forces, fetched.forces)
     assert np.array_equal(load(tmp_path / "cache" / "molecules", checksums=sums).forces, fetched.forces)
 
@@ -116,8 +123,8 @@ def test_the_isolated_atoms_may_be_taken_off(name, remote):
 def test_what_is_damaged_leaves_the_cache_as_it_was(remote, tmp_path):
     sums, cache = checksums(remote), tmp_path / "cache" / "molecules"
     name = "acac_train_300K.xyz"
-    (remote / name).write_text(FRAME, encoding="utf-8")
-    with pytest.raises(ValueError, match=f"{name}: wrong checksum"):
+    Path(url2pathname(urlsplit(downloads.ADDRESSES[name]).path)).write_text(FRAME, encoding="utf-8")
+    with pytest.raises(ValueError, match="upstream.*: wrong checksum: got sha256"):
         data.acac(download=True, checksums=sums)
     assert [path.name for path in cache.iterdir() if path.suffix != ".lock"] == []
     (cache / name).write_text("damaged", encoding="utf-8")
