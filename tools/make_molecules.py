@@ -141,9 +141,8 @@ def trajectory(split: str, number: int, seed: int) -> list[Labelled]:
     spread = np.sqrt(units.kB * TEMPERATURE * atoms.get_masses())[:, None]
     atoms.set_momenta(spread * random.normal(size=(len(atoms), 3)))
     thermostat = {"temperature_K": TEMPERATURE, "friction": FRICTION / units.fs}
-    motion = Langevin(
-        atoms, STEP * units.fs, rng=random, fixcm=False, **thermostat
-    )  # where the centre goes is of no matter
+    # Where the centre goes is of no matter; held still by ASE, it would take some of the temperature.
+    motion = Langevin(atoms, STEP * units.fs, rng=random, fixcm=False, **thermostat)
     motion.run(BEFORE)
     found: list[Labelled] = []
     began = time.perf_counter()
