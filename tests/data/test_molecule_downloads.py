@@ -124,7 +124,7 @@ def test_what_is_damaged_leaves_the_cache_as_it_was(remote, tmp_path):
     sums, cache = checksums(remote), tmp_path / "cache" / "molecules"
     name = "acac_train_300K.xyz"
     Path(url2pathname(urlsplit(downloads.ADDRESSES[name]).path)).write_text(FRAME, encoding="utf-8")
-    with pytest.raises(ValueError, match="upstream.*: wrong checksum: got sha256"):
+    with pytest.raises(ValueError, match=r"upstream.*: wrong checksum: got sha256"):
         data.acac(download=True, checksums=sums)
     assert [path.name for path in cache.iterdir() if path.suffix != ".lock"] == []
     (cache / name).write_text("damaged", encoding="utf-8")
