@@ -146,13 +146,14 @@ class Gather:
 
 
 class Mix(Constants):
-    """Schur's lemma on rows: of each irrep (d, size, N) -> (d, many, N)."""
+    """Schur's lemma on rows: of each irrep (d, size, N) -> (d, many, N); `many` may be another number for each."""
 
-    def __init__(self, irreps: Sequence[Irrep], sizes: Sequence[int], many: int) -> None:
+    def __init__(self, irreps: Sequence[Irrep], sizes: Sequence[int], many: int | Sequence[int]) -> None:
         super().__init__()
+        out = [many] * len(sizes) if isinstance(many, int) else many
         self.weights = torch.nn.ParameterList(
-            torch.randn(a.endo, many, size) / max(1, size * a.endo) ** 0.5
-            for a, size in zip(irreps, sizes, strict=True)
+            torch.randn(a.endo, m, size) / max(1, size * a.endo) ** 0.5
+            for a, size, m in zip(irreps, sizes, out, strict=True)
         )
         for i, a in enumerate(irreps):
             if a.endo > 1:

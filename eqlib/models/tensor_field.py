@@ -9,8 +9,9 @@ from torch import Tensor
 
 from eqlib import nn
 from eqlib.graphs import Edges
-from eqlib.groups import Irrep, Rep
+from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
+from eqlib.models.by_channel import ByChannel
 
 
 def gated(rep_in: Rep, rep_out: Rep, hidden: Sequence[str | Rep]) -> tuple[list[nn.Gate], list[tuple[Rep, Rep]]]:
@@ -88,11 +89,16 @@ class TensorFieldNetwork(torch.nn.Module):
         def convolution(a: Rep, b: Rep) -> torch.nn.Module:
             if channels is None:
                 return nn.PointConv(a, b, degree, radial(), mu=mu, neighbours=neighbours)
-            return _ByChannel(a, b, degree, radial(), mu, neighbours, channels)
+            return ByChannel([(a, b)], [], degree, radial, mu, neighbours, channels, own=False)
 
-        self.convolutions = torch.nn.ModuleList([convolution(a, b) for a, b in ends])
-        self.own = torch.nn.ModuleList([nn.Linear(a, b) for a, b in ends] if self_interaction else [])
         self._residual = [residual and a == gate.rep for (a, _), gate in zip(ends, gates, strict=False)]
+        self.rows: ByChannel | None = None
+        if channels is None:
+            self.convolutions = torch.nn.ModuleList([convolution(a, b) for a, b in ends])
+            self.own = torch.nn.ModuleList([nn.Linear(a, b) for a, b in ends] if self_interaction else [])
+        else:
+            how = degree, radial, mu, neighbours, channels
+            self.rows = ByChannel(ends, [gate.rep for gate in gates], *how, self_interaction, self._residual)
         self.readout: torch.nn.Module | None = None
         if pairs is not None:
             same_group(rep_out=rep_out, pairs=pairs)
@@ -119,20 +125,12 @@ class TensorFieldNetwork(torch.nn.Module):
         if isinstance(positions, Edges):
             found = positions.sharing()
         else:
-            self.convolutions[0].check_points(x, positions, edges)  # type: ignore[operator]
+            (self.rows or self.convolutions[0]).check_points(x, positions, edges)  # type: ignore[operator]
             assert edges is not None
             found = Edges.between(positions, edges).sharing()
         if found.targets != x.shape[0]:
             raise ValueError(f"edges: got {found.targets} targets for {x.shape[0]} points, expected one for each point")
-        for i, convolution in enumerate(self.convolutions):
-            y = convolution(x, found)
-            if self.own:
-                y = (y + self.own[i](x)) * 0.5**0.5
-            if i < len(self.gates):
-                y = self.gates[i](y)
-                if self._residual[i]:
-                    y = (x + y) * 0.5**0.5
-            x = y
+        x = self._plain(x, found) if self.rows is None else self.rows(x, found)
         if self.readout is not None:
             x = self.readout(x, found)
         if batch is None or bodies is None:
@@ -148,37 +146,17 @@ class TensorFieldNetwork(torch.nn.Module):
         of = batch if self.readout is None else batch[found.target]
         return x.new_zeros(bodies, x.shape[1]).index_add(0, of, x)
 
-
-class _ByChannel(torch.nn.Module):
-    """Linear, a convolution of each channel by itself, linear."""
-
-    def __init__(
-        self,
-        rep_in: Rep,
-        rep_out: Rep,
-        degree: int,
-        radial: torch.nn.Module,
-        mu: float,
-        neighbours: float,
-        channels: int,
-    ) -> None:
-        super().__init__()
-        inside, outside = (_copies(rep, channels) for rep in (rep_in, rep_out))
-        self.before = nn.Linear(rep_in, inside)
-        self.convolution = nn.PointConv(inside, outside, degree, radial, mu=mu, depthwise=True, neighbours=neighbours)
-        self.after = nn.Linear(outside, rep_out)
-
-    def check_points(self, x: Tensor, positions: Tensor, edges: Tensor | None) -> None:
-        self.convolution.check_points(x, positions, edges, self.before.rep_in)
-
-    def forward(self, x: Tensor, edges: Edges) -> Tensor:
-        return self.after(self.convolution(self.before(x), edges))
-
-
-def _copies(rep: Rep, channels: int) -> Rep:
-    """So many copies of each irrep of a rep."""
-    irreps: dict[Irrep, None] = dict.fromkeys(a for mul, a in rep.blocks if mul)
-    return rep.group.rep([(channels, a) for a in irreps])
+    def _plain(self, x: Tensor, edges: Edges) -> Tensor:
+        for i, convolution in enumerate(self.convolutions):
+            y = convolution(x, edges)
+            if self.own:
+                y = (y + self.own[i](x)) * 0.5**0.5
+            if i < len(self.gates):
+                y = self.gates[i](y)
+                if self._residual[i]:
+                    y = (x + y) * 0.5**0.5
+            x = y
+        return x
 
 
 class _Pairs(torch.nn.Module):

@@ -12,7 +12,7 @@ from eqlib.graphs.edges import finite, in_range
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.harmonics import Harmonics
-from eqlib.kernels import Alignment, SteerableKernel, angular_basis, edge_maps
+from eqlib.kernels import Alignment, RadialMLP, SteerableKernel, angular_basis, edge_maps
 from eqlib.nn.blocks import check_axis, shown, split
 
 
@@ -156,8 +156,7 @@ class PointConv(Constants):
         sums: list[list[Tensor]] = [[] for _ in self.rep_out.blocks]
         radial = None
         if self.radial is not None and self.weight is not None:
-            q = self.harmonics.square(r) if invariants is None else invariants.to(x.dtype)
-            weights, radial = self.weight, self.radial(q)
+            weights, radial = self.weight, self._radial(found, r, invariants)
         for part in self._parts:
             for i, y in part(blocks, found, r, weights, radial):
                 sums[i].append(y)
@@ -166,6 +165,28 @@ class PointConv(Constants):
             for terms, (m, b) in zip(sums, self.rep_out.blocks, strict=True)
         ]
         return torch.cat([x.new_zeros(found.targets, 0), *parts], dim=1) * self.neighbours**-0.5
+
+    def on_rows(self, x: Tensor, edges: Edges) -> Tensor:
+        """The same on rows, (components, channels, N) -> (components, channels, targets): what networks of many layers keep.
+
+        For a depthwise layer with radial functions whose blocks are all of one number of channels, component after component.
+        """
+        (part,) = self._parts
+        assert isinstance(part, _Depthwise) and self.weight is not None
+        r = edges.vectors.to(x.dtype)
+        y = part.on_rows(x, edges, r, self.weight, self._radial(edges, r, None))
+        return y * self.neighbours**-0.5
+
+    def _radial(self, edges: Edges, r: Tensor, invariants: Tensor | None) -> Tensor:
+        """Radial functions of each edge, (E, n); a basis that several layers' networks share is computed once."""
+        assert self.radial is not None
+        if invariants is not None:
+            return self.radial(invariants.to(r.dtype))
+        q = self.harmonics.square
+        if not isinstance(self.radial, RadialMLP) or self.radial.basis is None:
+            return self.radial(q(r))
+        basis = self.radial.basis
+        return self.radial.layers(edges.once((id(basis), r.dtype), lambda: basis(q(r))))
 
     def check_points(self, x: Tensor, positions: Tensor, edges: Tensor | None, rep: Rep | None = None) -> None:
         """ValueError for features, of `rep` or else of rep_in, positions and edges that do not fit together."""
@@ -280,6 +301,11 @@ class _Depthwise(_Part):
         """
         if not self._degrees:
             return []
+        y = self.on_rows(self.rows(blocks), edges, r, weights, radial)
+        return [(i, y[rows].permute(2, 1, 0).flatten(1)) for i, rows in zip(self._outside, self._rows, strict=True)]
+
+    def on_rows(self, x: Tensor, edges: Edges, r: Tensor, weights: Tensor, radial: Tensor | None) -> Tensor:
+        """x (components, channels, N) -> (components, channels, targets)."""
         axis = 1 if radial is None else 0
         if weights.shape[axis] > len(self._degrees) * self.channels:
             weights = torch.cat([weights.narrow(axis, s.start, s.stop - s.start) for s in self._where], axis)
@@ -296,8 +322,7 @@ class _Depthwise(_Part):
             none = (r * r).sum(1) <= torch.finfo(r.dtype).tiny  # not NaN, which has to come through
             if torch.compiler.is_compiling() or none.any():  # r = 0 has no direction: degree 0 alone is left
                 w = torch.where(self._turning[:, None, None] & none, 0.0, w)
-        y = self.map(self.rows(blocks), before, w, after, edges.source, edges.target, edges.targets)
-        return [(i, y[rows].permute(2, 1, 0).flatten(1)) for i, rows in zip(self._outside, self._rows, strict=True)]
+        return self.map(x, before, w, after, edges.source, edges.target, edges.targets)
 
 
 class _Mixed(_Part):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import graphs, groups, kernels, models, testing
+from eqlib import graphs, groups, kernels, models, nn, testing
 
 CASES = [
     (groups.Dihedral(4), "2x0e+0o+2x1+2e", 2),
@@ -282,3 +282,57 @@ def test_rivals_have_the_symmetries_they_promise():
     assert torch.allclose(pairs(2 * x, positions, edges), 2 * pairs(x, positions, edges), atol=1e-6)
     with pytest.raises(ValueError, match="x: got 6 points, expected bodies of 4 points each"):
         models.CoordinateMLP(4, 6, [5])(x, positions, edges)
+
+
+@every_case
+def test_rows_compute_what_the_layers_written_out_do(group, text, degree):
+    """Schur's maps and the convolution by channel of one layer, by `nn.Linear` and `nn.PointConv` on flat features."""
+    rep, mu = group.rep(text), 0.0 if group.compact else 1.0
+    net = testing.randomised(
+        models.TensorFieldNetwork(rep, rep, [], degree, lambda: kernels.Gaussians(3, 2.0), mu, channels=4),
+        0,
+        torch.float64,
+    )
+    (layer,) = net.rows.layers
+    irreps = [a for _, a in rep.blocks]
+    inside = group.rep([(4, a) for a in irreps])
+
+    def linear(before, after, weights):
+        found = nn.Linear(before, after, bias=False).double()
+        with torch.no_grad():  # (endo, out, in) of each irrep -> out block after out block, (out, in, endo)
+            found.weight.copy_(torch.cat([w.permute(1, 2, 0).flatten() for w in weights]))
+        return found
+
+    after = [w.split([4, w.shape[2] - 4], dim=2) for w in layer.after.weights]
+    mixed, own = (linear(r, rep, [w[i] for w in after]) for i, r in ((0, inside), (1, rep)))
+    x, positions = torch.randn(5, rep.dim).double(), torch.randn(5, group.vector.dim).double()
+    edges = graphs.complete_graph([5])
+    y = layer.convolution(linear(rep, inside, layer.before.weights)(x), positions, edges)
+    expected = mixed(y) + own(x)
+    expected[:, rep.slices[0]] += layer.bias[:, 0]  # the first block is the trivial one
+    assert torch.allclose(net(x, positions, edges), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [None, 2])
+def test_layers_share_a_radial_basis(channels):
+    """One basis for all layers is computed once a pass, one for each layer as often as there are layers; the same function."""
+    group, calls, found = groups.O3(), [], []
+    x, positions, edges = torch.ones(4, 1), torch.rand(4, 3), graphs.complete_graph([4])
+    one = kernels.Bessel(3, 2.0)
+    for basis in (lambda: one, lambda: kernels.Bessel(3, 2.0)):
+        torch.manual_seed(0)
+        net = models.TensorFieldNetwork(
+            group.rep("0e"),
+            group.rep("0e"),
+            ["2x0e+2x1o"] * 2,
+            1,
+            lambda basis=basis: kernels.RadialMLP(basis(), 4, 4),
+            channels=channels,
+        )
+        bases = {m for m in net.modules() if isinstance(m, kernels.Bessel)}
+        counted = []
+        for module in bases:
+            module.register_forward_hook(lambda *_, counted=counted: counted.append(1))
+        found.append(net(x, positions, edges))
+        calls.append(len(counted))
+    assert calls == [1, 3] and torch.equal(*found)
