@@ -25,6 +25,7 @@ MAY_IMPORT = {
     **{name: BASE | SIDE for name in SIDE},
     **{name: BASE | {"graphs", *LAYERS[:i]} for i, name in enumerate(LAYERS)},
     "models": BASE | {"graphs", "data", *LAYERS},
+    "calculator": BASE | {"graphs", "data", *LAYERS, "models"},
     "testing": {"groups", "kernels", "nn"},
     "exercises": BASE | SIDE | {*LAYERS, "convert", "models", "testing"},
     "tasks": BASE | SIDE | {*LAYERS, "models", "testing"},

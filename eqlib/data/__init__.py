@@ -30,6 +30,7 @@ from .light_cone import network_input
 from .mnist_idx import mnist, read_idx, rotated_mnist
 from .molecule_downloads import acac, ethanol, qm9
 from .molecule_file import glycol, small_molecules
+from .molecule_graphs import MoleculeGraphs
 from .molecules import Molecules, as_molecules
 from .nsubjettiness import subjettiness
 from .own_images import as_images, check_images
@@ -45,6 +46,7 @@ __all__ = [
     "JetInputs",
     "JetStream",
     "Jets",
+    "MoleculeGraphs",
     "Molecules",
     "MovingCharges",
     "Observables",

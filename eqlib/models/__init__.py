@@ -1,5 +1,6 @@
 """The networks of the course, one a file, and what they are compared with."""
 
+from eqlib.models.angular import AngularNetwork
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
 from eqlib.models.graph_network import GraphNetwork
@@ -7,6 +8,7 @@ from eqlib.models.harmonic import HarmonicNet
 from eqlib.models.jet_baselines import DeepSets, JetTransformer
 from eqlib.models.jet_tree import boosted_tree
 from eqlib.models.lorentz_group import LorentzGroupNetwork
+from eqlib.models.molecules import MoleculeNetwork
 from eqlib.models.nearest import nearest_neighbour
 from eqlib.models.particle_net import ParticleNet
 from eqlib.models.plain_cnn import PlainCNN, dense_reader
@@ -19,6 +21,7 @@ from eqlib.models.time_apart import SpaceAndTime, TimeApartNetwork
 from eqlib.models.volume_cnn import VolumeCNN
 
 __all__ = [
+    "AngularNetwork",
     "CoordinateMLP",
     "DeepSets",
     "DenseGraphs",
@@ -28,6 +31,7 @@ __all__ = [
     "HarmonicNet",
     "JetTransformer",
     "LorentzGroupNetwork",
+    "MoleculeNetwork",
     "PairMLP",
     "ParticleNet",
     "PlainCNN",

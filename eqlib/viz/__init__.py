@@ -5,6 +5,7 @@ from eqlib.viz.dials import dial, matrix
 from eqlib.viz.fields import plot_fields, plot_kernel
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
 from eqlib.viz.maps import plot_group_map
+from eqlib.viz.molecules import molecule
 from eqlib.viz.networks import plot_convolutional, plot_dense, plot_graphs
 from eqlib.viz.pictures import PALETTE, colours, picture, png, tile
 from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
@@ -28,6 +29,7 @@ __all__ = [
     "folded",
     "letters",
     "matrix",
+    "molecule",
     "picture",
     "plot_bars",
     "plot_boosted_jet",

@@ -1,0 +1,170 @@
+"""Molecules: energies and forces, dipole vectors or gaps, by networks that differ in what a feature may be (page 09).
+
+`l0` knows distances alone; `angles` has scalars alone too, but sees angles; `l1`, `l2`, `l3` keep tensors up to that degree
+between their layers. All have about 45,000 parameters, three layers, a cut-off of 5 angstrom and the same steps.
+`test_error` of forces is the root mean square over all components, eV / angstrom; `energy_error` the same of energies, eV.
+Review, Sec. V: Miller et al., Relevance of rotationally equivariant convolutions for predicting molecular properties (2020).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqlib import data, groups, kernels, models, training
+from eqlib.tasks import task
+
+TASK = "molecules"
+CUTOFF = 5.0  # angstrom
+NEIGHBOURS = 10.0
+SETS = ("glycol", "small", "acac", "ethanol")
+
+
+def tensors(elements: Sequence[int], output: str, degree: int, channels: int, layers: int = 3, hidden: int = 32) -> Any:
+    """A tensor field network of irreps up to `degree`, those of harmonics alone."""
+    O3 = groups.O3()
+    irreps = [O3.harmonic(J) for J in range(degree + 1)]
+    between, scalars = O3.rep([(channels, a) for a in irreps]), O3.rep([(channels, irreps[0])])
+    out = scalars + O3.vector if output == "dipole" else scalars
+    basis = kernels.Bessel(8, CUTOFF)  # one for all layers
+    radial = partial(kernels.RadialMLP, basis, hidden, hidden)
+    points = models.TensorFieldNetwork(
+        scalars, out, [between] * (layers - 1), degree, radial, neighbours=NEIGHBOURS, channels=channels, residual=True
+    )
+    return models.MoleculeNetwork(points, elements, output)
+
+
+def angles(elements: Sequence[int], output: str, degree: int, channels: int, layers: int = 3, hidden: int = 32) -> Any:
+    """Scalars alone, which see angles by harmonics up to `degree`."""
+    O3 = groups.O3()
+    radial = partial(kernels.RadialMLP, kernels.Bessel(8, CUTOFF), hidden, hidden)
+    points = models.AngularNetwork(O3.rep([(channels, O3.trivial)]), degree, layers, radial, NEIGHBOURS)
+    return models.MoleculeNetwork(points, elements, output)
+
+
+MODELS = {
+    "l0": task.model("scalars, which see distances", partial(tensors, degree=0, channels=60), "5 min"),
+    "angles": task.model("scalars, which see distances and angles", partial(angles, degree=3, channels=36), "5 min"),
+    "l1": task.model("scalars and vectors", partial(tensors, degree=1, channels=40), "5 min"),
+    "l2": task.model("tensors up to degree 2", partial(tensors, degree=2, channels=30), "5 min"),
+    "l3": task.model("tensors up to degree 3", partial(tensors, degree=3, channels=22), "5 min"),
+}
+
+
+ENERGY = 10.0  # how much the square error of an energy an atom counts beside that of a force component
+BATCH, STEPS, LR, CLIP = 5, 10_000, 1e-2, 1.0
+
+
+def loss(output: Any, target: Any) -> Tensor:
+    """Mean square error of forces, and of energies an atom, in their units; of dipoles or gaps alone."""
+    if isinstance(output, Tensor):
+        return (output - target).square().mean()
+    (energy, force), (true_energy, true_force) = output, target
+    atoms = len(force) / len(energy)
+    return (force - true_force).square().mean() + ENERGY * ((energy - true_energy) / atoms).square().mean()
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The task's own options."""
+    add = partial(parser.add_argument, default=argparse.SUPPRESS)
+    add("--molecules", choices=SETS, help="which (default: glycol)")
+    add("--data", type=Path, dest="folder", help="folder with the public files, for acac and ethanol")
+    add("--output", choices=models.MoleculeNetwork.OUTPUTS, help="what is learnt (default: energy, and forces with it)")
+    add("--number", type=int, help="training molecules or frames (default: all)")
+    add("--steps", type=int, help=f"of the optimizer (default: {STEPS:,})")
+    add("--lr", type=float, help=f"learning rate at its highest (default: {LR})")
+
+
+def make(model: str, seed: int = 0, elements: Sequence[int] = (1, 6, 8), output: str = "energy") -> torch.nn.Module:
+    """A network of MODELS with seeded initial weights."""
+    return task.made(model, MODELS, seed, elements=tuple(elements), output=output)
+
+
+def prepare(model: str, raw: Any, elements: Sequence[int] = (), output: str = "energy") -> tuple[Any, ...]:
+    """A reader's own molecules, `data.Molecules` or (numbers, positions) of one, as the networks take them."""
+    task.chosen(model, MODELS)
+    if not isinstance(raw, data.Molecules):
+        if not isinstance(raw, list | tuple) or len(raw) != 2:
+            came = f"{len(raw)} items" if isinstance(raw, list | tuple) else type(raw).__name__
+            raise ValueError(f"raw: got {came}, expected data.Molecules, or (numbers, positions) of one")
+        numbers, positions = raw
+        raw = data.as_molecules(numbers, positions, [len(numbers)])
+    *inputs, _ = data.MoleculeGraphs(raw, CUTOFF, None).batch(np.arange(len(raw)))
+    return tuple(torch.as_tensor(x) if isinstance(x, np.ndarray) else x for x in inputs)
+
+
+def splits(
+    molecules: str = "glycol", number: int | None = None, folder: Path | str | None = None
+) -> tuple[data.Molecules, data.Molecules]:
+    """Training and test molecules. Of `acac` and `ethanol` every tenth frame is for the test; a network never sees it.
+
+    Energies are those that bind, but for the shipped sets, whose means are small.
+    """
+    if molecules not in SETS:
+        raise ValueError(f"molecules: got {molecules!r}, expected one of {', '.join(SETS)}")
+    if molecules in ("acac", "ethanol"):
+        found = {"acac": data.acac, "ethanol": data.ethanol}[molecules](folder, without_atoms=True)
+        test = np.arange(len(found)) % 10 == 0
+        train, held_out = found[np.flatnonzero(~test)], found[np.flatnonzero(test)]
+    else:
+        load = {"glycol": data.glycol, "small": data.small_molecules}[molecules]
+        train, held_out = load("train"), load("test")
+    if number is not None and not 1 <= number <= len(train):
+        raise ValueError(
+            f"number: got {number!r}, expected 1 ... {len(train)}, the training molecules of {molecules!r}"
+        )
+    # The first ones of a trajectory are alike: so many of all of it.
+    return train[np.linspace(0, len(train) - 1, number or len(train)).round().astype(int)], held_out
+
+
+def run(
+    model: str = "l2",
+    molecules: str = "glycol",
+    output: str = "energy",
+    number: int | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    lr: float | None = None,
+    folder: Path | str | None = None,
+    **how: Any,
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Train on so many molecules: the network, and a report with its errors on the test ones."""
+    task.positive(number=number, steps=steps, lr=lr)
+    task.chosen(model, MODELS)
+    if output not in models.MoleculeNetwork.OUTPUTS:
+        raise ValueError(f"output: got {output!r}, expected one of {', '.join(models.MoleculeNetwork.OUTPUTS)}")
+    train, test = splits(molecules, number, folder)
+    elements = sorted({int(n) for n in train.numbers})
+    net = make(model, seed, elements, output)
+    assert isinstance(net, models.MoleculeNetwork)
+    net.fit_scale(train)
+    recipe = training.Recipe(
+        epochs=task.epochs_of(steps or STEPS, BATCH, len(train)),
+        batch_size=BATCH,
+        lr=lr or LR,
+        schedule=training.warm_cosine,
+        clip=CLIP,
+        every_steps=500,
+    )
+    examples = data.MoleculeGraphs(train, CUTOFF, output)
+    history = task.train(net, loss, examples, recipe=recipe, seed=seed, **how)
+    figures = {"molecules": molecules, "output": output, "number": len(train), "test_number": len(test)}
+    figures |= errors(net, data.MoleculeGraphs(test, CUTOFF, output))
+    sizes = {"elements": elements, "output": output}
+    return net, task.report(TASK, model, seed, net, recipe, history, sizes, **figures)
+
+
+def errors(net: torch.nn.Module, test: data.MoleculeGraphs) -> dict[str, float]:
+    """Root mean squares over a set: of all components of forces and of energies, or of dipoles' components, or of gaps."""
+    if test.output == "energy":
+        energy = training.evaluate(net, test, lambda out, true: (out[0] - true[0]).square().mean(), 50)
+        force = training.evaluate(net, test, lambda out, true: (out[1] - true[1]).square().mean(), 50)
+        return {"test_error": force**0.5, "energy_error": energy**0.5}
+    return {"test_error": training.evaluate(net, test, lambda out, true: (out - true).square().mean(), 50) ** 0.5}
