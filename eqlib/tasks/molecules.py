@@ -105,7 +105,7 @@ def splits(
 ) -> tuple[data.Molecules, data.Molecules]:
     """Training and test molecules. Of `acac` and `ethanol` every tenth frame is for the test; a network never sees it.
 
-    Energies are those that bind, but for the shipped sets, whose means are small.
+    Energies are those that bind, but for the shipped sets': xTB counts valence electrons alone, some 400 eV.
     """
     if molecules not in SETS:
         raise ValueError(f"molecules: got {molecules!r}, expected one of {', '.join(SETS)}")
