@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .molecules import BOHR, ELEMENTS, HARTREE, Array, Molecules, as_molecules
+from .molecules import BOHR, ELEMENTS, HARTREE, NUMBERS, Array, Molecules, as_molecules
 
 MOL = 1.602176634e-19 * 6.02214076e23  # J / mol in an eV
 ENERGY = {
@@ -33,7 +33,6 @@ WRITTEN = {name.lower(): name for name in (*ENERGY, *LENGTH)}
 WRITTEN |= {"ha": "hartree", "eh": "hartree", "au": "hartree", "a.u.": "hartree", "ry": "rydberg", "kcal": "kcal/mol"}
 WRITTEN |= {"kj": "kJ/mol", "a": "angstrom", "å": "angstrom", "ang": "angstrom", "a0": "bohr"}
 
-NUMBERS = {symbol: n for n, symbol in enumerate(ELEMENTS, start=1)}
 PLAIN = "species:S:1:pos:R:3"  # the columns where Properties does not name them
 KEY = re.compile(r"""([^\s="]+)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
 # Total energies, beyond 10 eV an atom, of molecules with one formula lie within a third of each other, whatever their geometry.

@@ -20,6 +20,7 @@ ELEMENTS = tuple(
     "Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi "
     "Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
 )
+NUMBERS = {symbol: n for n, symbol in enumerate(ELEMENTS, start=1)}
 
 # CODATA 2018, written out: those of scipy change with its version, and a logged error would change with them.
 HARTREE = 27.211386245988  # eV

@@ -16,9 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from .molecules import DEBYE, ELEMENTS, HARTREE, Array, Molecules, as_molecules
+from .molecules import DEBYE, HARTREE, NUMBERS, Array, Molecules, as_molecules
 
-NUMBERS = {symbol: n for n, symbol in enumerate(ELEMENTS, start=1)}
 NAME = re.compile(r"dsgdb9nsd_(\d{6})\.xyz")
 WHOLE = 133_885  # molecules
 LARGEST = 1 << 16  # bytes of one molecule's file; QM9's have at most 3,000
