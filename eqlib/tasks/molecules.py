@@ -25,6 +25,7 @@ TASK = "molecules"
 CUTOFF = 5.0  # angstrom
 NEIGHBOURS = 10.0
 SETS = ("glycol", "small", "acac", "ethanol")
+JUDGES = ("test", "valid", "hot")
 
 
 def tensors(elements: Sequence[int], output: str, degree: int, channels: int, layers: int = 3, hidden: int = 32) -> Any:
@@ -78,16 +79,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, dest="folder", help="folder with the public files, for acac and ethanol")
     add("--output", choices=models.MoleculeNetwork.OUTPUTS, help="what is learnt (default: energy, and forces with it)")
     add("--number", type=int, help="training molecules or frames (default: all)")
+    add("--judge", choices=JUDGES, help="which frames the errors are of, see splits (default: test)")
+    add("--channels", type=int, help="copies of each irrep (default: as many as make 45,000 parameters)")
     add("--steps", type=int, help=f"of the optimizer (default: {STEPS:,})")
     add("--lr", type=float, help=f"learning rate at its highest (default: {LR})")
 
 
-def make(model: str, seed: int = 0, elements: Sequence[int] = (1, 6, 8), output: str = "energy") -> torch.nn.Module:
-    """A network of MODELS with seeded initial weights."""
-    return task.made(model, MODELS, seed, elements=tuple(elements), output=output)
+def make(
+    model: str,
+    seed: int = 0,
+    elements: Sequence[int] = (1, 6, 8),
+    output: str = "energy",
+    channels: int | None = None,
+) -> torch.nn.Module:
+    """A network of MODELS with seeded initial weights; channels: other than its own number."""
+    sizes = {} if channels is None else {"channels": channels}
+    return task.made(model, MODELS, seed, elements=tuple(elements), output=output, **sizes)
 
 
-def prepare(model: str, raw: Any, elements: Sequence[int] = (), output: str = "energy") -> tuple[Any, ...]:
+def prepare(model: str, raw: Any, **sizes: Any) -> tuple[Any, ...]:
     """A reader's own molecules, `data.Molecules` or (numbers, positions) of one, as the networks take them."""
     task.chosen(model, MODELS)
     if not isinstance(raw, data.Molecules):
@@ -101,27 +111,39 @@ def prepare(model: str, raw: Any, elements: Sequence[int] = (), output: str = "e
 
 
 def splits(
-    molecules: str = "glycol", number: int | None = None, folder: Path | str | None = None
+    molecules: str = "glycol", number: int | None = None, folder: Path | str | None = None, judge: str = "test"
 ) -> tuple[data.Molecules, data.Molecules]:
-    """Training and test molecules. Of `acac` and `ethanol` every tenth frame is for the test; a network never sees it.
+    """The molecules to train on, and those that the errors are of.
 
+    judge: "test", the set's own; of acac and ethanol every tenth frame. The others take a tenth of the training molecules away
+    to judge by, so that settings can be chosen before a test frame was seen: "valid", every tenth; "hot", those of the highest
+    energies, which say what becomes of a network beyond its training temperature.
     Energies are those that bind, but for the shipped sets': xTB counts valence electrons alone, some 400 eV.
+    ValueError for other names, and for more molecules than there are.
     """
-    if molecules not in SETS:
-        raise ValueError(f"molecules: got {molecules!r}, expected one of {', '.join(SETS)}")
+    for name, value, allowed in (("molecules", molecules, SETS), ("judge", judge, JUDGES)):
+        if value not in allowed:
+            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(allowed)}")
     if molecules in ("acac", "ethanol"):
         found = {"acac": data.acac, "ethanol": data.ethanol}[molecules](folder, without_atoms=True)
-        test = np.arange(len(found)) % 10 == 0
-        train, held_out = found[np.flatnonzero(~test)], found[np.flatnonzero(test)]
+        train, held_out = _parted(found, np.arange(len(found)) % 10 == 0)
     else:
         load = {"glycol": data.glycol, "small": data.small_molecules}[molecules]
         train, held_out = load("train"), load("test")
+    if judge != "test":
+        assert train.energies is not None
+        rank = np.arange(len(train)) if judge == "valid" else np.argsort(np.argsort(train.energies))
+        train, held_out = _parted(train, rank % 10 == 5 if judge == "valid" else rank >= 0.9 * len(train))
     if number is not None and not 1 <= number <= len(train):
         raise ValueError(
             f"number: got {number!r}, expected 1 ... {len(train)}, the training molecules of {molecules!r}"
         )
     # The first ones of a trajectory are alike: so many of all of it.
     return train[np.linspace(0, len(train) - 1, number or len(train)).round().astype(int)], held_out
+
+
+def _parted(molecules: data.Molecules, away: Any) -> tuple[data.Molecules, data.Molecules]:
+    return molecules[np.flatnonzero(~away)], molecules[np.flatnonzero(away)]
 
 
 def run(
@@ -133,16 +155,19 @@ def run(
     steps: int | None = None,
     lr: float | None = None,
     folder: Path | str | None = None,
+    judge: str = "test",
+    channels: int | None = None,
     **how: Any,
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """Train on so many molecules: the network, and a report with its errors on the test ones."""
-    task.positive(number=number, steps=steps, lr=lr)
+    """Train on so many molecules: the network, and a report with its errors on those that `judge` names (see `splits`)."""
+    task.positive(number=number, steps=steps, lr=lr, channels=channels)
     task.chosen(model, MODELS)
     if output not in models.MoleculeNetwork.OUTPUTS:
         raise ValueError(f"output: got {output!r}, expected one of {', '.join(models.MoleculeNetwork.OUTPUTS)}")
-    train, test = splits(molecules, number, folder)
+    train, test = splits(molecules, number, folder, judge)
     elements = sorted({int(n) for n in train.numbers})
-    net = make(model, seed, elements, output)
+    sizes = {"elements": elements, "output": output} | ({} if channels is None else {"channels": channels})
+    net = make(model, seed, **sizes)
     assert isinstance(net, models.MoleculeNetwork)
     net.fit_scale(train)
     recipe = training.Recipe(
@@ -155,9 +180,8 @@ def run(
     )
     examples = data.MoleculeGraphs(train, CUTOFF, output)
     history = task.train(net, loss, examples, recipe=recipe, seed=seed, **how)
-    figures = {"molecules": molecules, "output": output, "number": len(train), "test_number": len(test)}
+    figures = {"molecules": molecules, "output": output, "number": len(train), "judge": judge, "test_number": len(test)}
     figures |= errors(net, data.MoleculeGraphs(test, CUTOFF, output))
-    sizes = {"elements": elements, "output": output}
     return net, task.report(TASK, model, seed, net, recipe, history, sizes, **figures)
 
 

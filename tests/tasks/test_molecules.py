@@ -66,6 +66,29 @@ def test_every_tenth_frame_is_held_out(monkeypatch) -> None:
     assert some.energies.tolist() == train.energies[[0, 8, 17]].tolist() and len(same) == 2
 
 
+def test_settings_are_chosen_by_training_frames_alone(monkeypatch) -> None:
+    """Neither "valid" nor "hot" sees a test frame; "hot" keeps the highest energies away."""
+    known = frames(40)
+    monkeypatch.setattr(data, "acac", lambda folder, without_atoms: known)
+    ours, test = task.splits("acac")
+    for judge, size in (("valid", 4), ("hot", 3)):
+        train, held_out = task.splits("acac", judge=judge)
+        assert (len(train), len(held_out)) == (36 - size, size)
+        assert {*train.energies, *held_out.energies} == {*ours.energies} and not {*held_out.energies} & {*test.energies}
+        assert not {*train.energies} & {*held_out.energies}
+    assert held_out.energies.min() > train.energies.max()
+
+
+def test_a_network_of_other_width_is_made_again_from_its_sizes(monkeypatch) -> None:
+    known = frames()
+    monkeypatch.setattr(data, "glycol", lambda split: known[:18] if split == "train" else known[18:])
+    net, report = task.run("l1", channels=3, steps=2, progress=False)
+    assert report["sizes"]["channels"] == 3 and training.count_parameters(net) < training.count_parameters(
+        task.make("l1")
+    )
+    task.make("l1", **report["sizes"]).load_state_dict(net.state_dict())
+
+
 def test_the_loss_counts_an_energy_by_the_atom() -> None:
     force, energy = torch.zeros(6, 3), torch.zeros(2)
     assert float(task.loss((energy, force + 2.0), (energy, force))) == pytest.approx(4.0)
@@ -79,6 +102,8 @@ def test_the_loss_counts_an_energy_by_the_atom() -> None:
         (lambda: task.run("l2", "benzene"), "molecules: got 'benzene', expected one of glycol, small, acac, ethanol"),
         (lambda: task.run("l4"), "model: got 'l4', expected one of l0, angles"),
         (lambda: task.run("l2", number=0), "number: got 0, expected a number above 0"),
+        (lambda: task.run("l2", channels=0), "channels: got 0, expected a number above 0"),
+        (lambda: task.splits("glycol", judge="train"), "judge: got 'train', expected one of test, valid, hot"),
         (lambda: task.run("l2", output="charge"), "output: got 'charge', expected one of energy"),
         (lambda: task.prepare("l2", ([8], [[0, 0, np.inf]])), "positions: got NaN or inf"),
         (lambda: task.prepare("l2", 3), "raw: got int, expected data.Molecules, or (numbers, positions) of one"),
