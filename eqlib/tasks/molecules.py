@@ -166,7 +166,9 @@ def run(
         raise ValueError(f"output: got {output!r}, expected one of {', '.join(models.MoleculeNetwork.OUTPUTS)}")
     train, test = splits(molecules, number, folder, judge)
     elements = sorted({int(n) for n in train.numbers})
-    sizes = {"elements": elements, "output": output} | ({} if channels is None else {"channels": channels})
+    sizes: dict[str, Any] = {"elements": elements, "output": output} | (
+        {} if channels is None else {"channels": channels}
+    )
     net = make(model, seed, **sizes)
     assert isinstance(net, models.MoleculeNetwork)
     net.fit_scale(train)
