@@ -22,7 +22,7 @@ long        the same with other numbers of epochs
 curve       500, 2,000 and 6,000 jets
 particles   the Lorentz group network of 20 to 128 particles, 6,000 jets
 large       60,000 other jets, streamed from the folder that --large names: ours and ParticleNet-Lite, six epochs, seed 0
-full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time
+full        ParticleNet at full strength, one seed: fourteen times the parameters, ten times the time, four epochs of 20,000
 setups      networks and tree on jets of other set-ups of the generator, which --setups names: accuracy and AUC
 pairs       of two runs on the same jets, where both are there: differences of accuracy and AUC with paired intervals
 
@@ -74,6 +74,7 @@ OPTIONS = ("lorentz-types", "lorentz-beam")
 LONG = {"lorentz": (20,), "particlenet": (30,)}
 FEW = {500: 40, 2000: 20, 6000: 10}  # jets: epochs, so that few jets are not few steps
 LARGE = (60_000, 6)  # jets and epochs: half an hour of one core for the Lorentz group network
+FULL = 4  # epochs, three quarters of an hour: ten times the time of ParticleNet-Lite's ten
 GAMMAS = (2.0, 10.0)  # of the boosts under which the shipped test jets are judged again, each about an axis of its own
 SIZES = (20, 30, 80, 128)  # particles, beside the 50 of the curve
 BESIDE = {"lorentz": (*NETWORKS[1:], *OPTIONS, *TREES), "lorentz-small": ("particlenet", "tree")}
@@ -105,7 +106,7 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
     if part == "large":
         return [one(m, s, *LARGE) for s in seeds if s == 0 for m in asked if m in ("lorentz", "particlenet")]
     if part == "full":
-        return [one("particlenet-full", s) for s in seeds if s == 0]
+        return [one("particlenet-full", s, epochs=FULL) for s in seeds if s == 0]
     return [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
 
 
