@@ -107,7 +107,8 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
         return [one(m, s, *LARGE) for s in seeds if s == 0 for m in asked if m in ("lorentz", "particlenet")]
     if part == "full":
         return [one("particlenet-full", s, epochs=FULL) for s in seeds if s == 0]
-    return [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
+    both = [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
+    return both + [one(m, s, *LARGE, beside="particlenet") for s in seeds if s == 0 for m in asked if m == "lorentz"]
 
 
 class Files:
@@ -167,7 +168,8 @@ class Files:
 
     def both(self, beside: str, **point: Any) -> list[Path]:
         """The scores of a run and of the one that it is paired with, of equal seed."""
-        other = next(p for p in points("runs", [beside], SEEDS) if p["seed"] == point["seed"])
+        part = "runs" if point["jets"] == JETS else "large"
+        other = next(p for p in points(part, [beside], SEEDS) if p["seed"] == point["seed"])
         return [self.scores(**p) for p in (point, other)]
 
     def trained(self, **point: Any) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -291,7 +293,7 @@ def pair(files: Files, beside: str, **point: Any) -> dict[str, Any]:
 
 
 def markdown(log: Sequence[dict[str, Any]]) -> list[str]:
-    """The tables of docs/tagging.md: learning rates, every run at 20,000 jets seed by seed, differences, other set-ups."""
+    """The tables of docs/tagging.md: learning rates, all runs at 20,000 jets, differences, set-ups, sizes, particles."""
 
     def of(part: str, **wanted: Any) -> list[dict[str, Any]]:
         found = [run for run in log if run["part"] == part and all(run.get(k) == v for k, v in wanted.items())]
@@ -336,16 +338,33 @@ def markdown(log: Sequence[dict[str, Any]]) -> list[str]:
     head = ("", "seeds", "accuracy", "AUC", "1 / background at 50 %", "at 30 %", "shipped: accuracy", "AUC")
     found.append(table((*head, "at gamma = 10", "minutes"), rows))
     rows = []
-    for run in sorted(of("pairs"), key=lambda run: (run["model"], run["beside"], run["seed"])):
+    for run in sorted(of("pairs"), key=lambda run: (run["jets"], run["model"], run["beside"], run["seed"])):
         both = (hundredths(run[f"{what}_difference"]) for what in ("accuracy", "auc"))
-        rows.append([f"{run['model']} - {run['beside']}", str(run["seed"]), *both])
+        name = f"{run['model']} - {run['beside']}" + (f", {run['jets']:,} jets" if run["jets"] != JETS else "")
+        rows.append([name, str(run["seed"]), *both])
     found.append(table(("", "seed", "accuracy, in points", "AUC, in hundredths"), rows))
     places = sorted({place for run in of("setups") for place in run["setups"]})
     rows = []
     for run in sorted(of("setups"), key=lambda run: (order.index(run["model"]), run["seed"])):
         both = (run["setups"][place] for place in places)
         rows.append([run["model"], str(run["seed"]), *(f"{100 * x['accuracy']:.2f}, {x['auc']:.4f}" for x in both)])
-    return [*found, table(["", "seed", *(f"{place}: accuracy, AUC" for place in places)], rows)]
+    found.append(table(["", "seed", *(f"{place}: accuracy, AUC" for place in places)], rows))
+
+    def short(runs: Sequence[dict[str, Any]]) -> str:
+        return f"{together(runs, '{:.2f}', 'accuracy', scale=100)}; {together(runs, '{:.4f}', 'auc')}" if runs else ""
+
+    by_size = {number: "curve" for number in FEW} | {JETS: "runs", LARGE[0]: "large"}
+    names = [model for model in order if of("curve", model=model)]
+    rows = [[m, *(short(of(part, model=m, jets=number)) for number, part in by_size.items())] for m in names]
+    full = of("full")
+    rows += [[full[0]["model"], "", "", "", short(full), ""]] if full else []
+    found.append(table(["accuracy; AUC, after training on", *(f"{number:,}" for number in by_size)], rows))
+    few = [*of("particles"), *of("curve", model="lorentz", jets=6000, seed=0)]
+    rows = [
+        [str(run["particles"]), short([run]), f"{run['cpu_seconds'] / 60:.1f}"]
+        for run in sorted(few, key=lambda run: run["particles"])
+    ]
+    return [*found, table(["particles", "accuracy; AUC", "minutes"], rows)]
 
 
 def main() -> None:

@@ -261,6 +261,39 @@ def test_tetris_as_voxels(tmp_path, monkeypatch):
     assert again["test_accuracy"] == pytest.approx(logged["cnn",][0], abs=max(np.ptp(logged["cnn",]), 0.05))
 
 
+def test_molecules():
+    """Kept weights are the log's: their errors again, and frequencies by them; tensors are ahead of distances everywhere."""
+    import molecules as bench
+
+    from eqlib.tasks import molecules
+
+    errors = training.runs.values(
+        ROOT / "benchmarks" / "results" / "molecules.json", by=("model", "number"), part="curve", value="test_error"
+    )
+    assert {*errors} == {(model, number) for model in molecules.MODELS for number in bench.NUMBERS}
+    for number in bench.NUMBERS:
+        for better, worse in (("l2", "angles"), ("l2", "l1"), ("l1", "l0")):
+            assert max(errors[better, number]) < min(errors[worse, number])
+    loaded = training.load(ROOT / "checkpoints" / "molecules-l2.pt")
+    test = data.MoleculeGraphs(data.glycol("test"), molecules.CUTOFF)
+    again = molecules.errors(loaded.network, test)
+    assert again["test_error"] == pytest.approx(errors["l2", 1000][0], rel=1e-3)
+    assert again["energy_error"] == pytest.approx(loaded.notes["energy_error"], rel=1e-3)
+
+
+def test_infrared_lines():
+    """The kept networks' frequencies and intensities again, and how near they come to xTB's."""
+    pytest.importorskip("ase", reason="ASE is not installed: nothing moves a molecule")
+    import molecules as bench
+
+    lines = {line["model"]: line for line in runs("molecules.json") if line["part"] == "modes"}
+    again = bench.modes("network", seed=0)
+    for name in ("waves", "intensities"):
+        assert again[name] == pytest.approx(lines["network"][name], abs=1.0), name
+    off = np.array(again["waves"]) - lines["xtb"]["waves"]
+    assert 0 < np.sqrt((off**2).mean()) < 50
+
+
 def test_fields_of_moving_charges(tmp_path, monkeypatch):
     """Poincare networks lose nothing under boosts and win everywhere; one cheap line again; weights kept are the log's."""
     import fields as bench
