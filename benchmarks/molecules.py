@@ -46,7 +46,7 @@ KEPT = {
     "acac": ("l2", "molecules-acac.pt"),
 }
 SHIPPED = ("curve", "dipole", "small")
-CHOSEN = {"model": "l2", "channels": 48, "lr": 1e-2}  # of the tries in the log
+CHOSEN = {"model": "l2", "channels": 48, "lr": 1e-2}  # before any try: the log has none yet
 TRIES = [
     {"model": "l2", "lr": 1e-2},
     {"model": "l2", "lr": 5e-3},
