@@ -158,8 +158,8 @@ def build(
 
     draw(value)
 
-    def redraw(change: dict[str, Any]) -> None:
-        draw(change["new"])
+    def redraw(change: dict[str, Any]) -> None:  # a browser's number can lie a rounding beside its step
+        draw(min(stop, start + step * round((change["new"] - start) / step)))
 
     control.observe(redraw, names="value")
     return ipywidgets.VBox([control, shown, below], layout={"align_items": "flex-start"})

@@ -141,6 +141,20 @@ def box(value: float = 1.0) -> Any:
     )  # fmt: skip
 
 
+def test_a_plot_gets_the_steps_of_its_slider() -> None:
+    """64.99999999999999, as a browser sends it, is the step 65: a plot may index by it."""
+    seen = []
+
+    def plot(now):
+        seen.append(now)
+        return viz.picture([[now]])
+
+    made = widgets.build(plot, name="t", start=-180, stop=177, step=5, value=60, alt="one grey square")
+    for value in (64.99999999999999, 70.00000000000001, 177):
+        made.children[0].value = value
+    assert seen == [60, 65, 70, 175]
+
+
 def test_the_slider_changes_picture_and_text() -> None:
     control, picture, below = box().children
     assert control.description == "angle"
