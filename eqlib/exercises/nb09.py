@@ -13,23 +13,16 @@ from eqlib.exercises.check import NotYet, attempt, check, numbers, require
 Array = NDArray[np.float64]
 
 
-def _right(positions: Array, slope: Callable[[Array], Array]) -> Array:
+def _right(positions: Array, slope: Callable[[Array], Array], own: float = 1.0, unit: bool = True) -> Array:
+    """The forces; own: what an atom's distance from itself is taken for; unit: whether directions have length 1."""
     between = positions[:, None] - positions
-    r = np.linalg.norm(between, axis=2) + np.eye(len(positions))
-    return np.asarray(-((slope(r) / r)[:, :, None] * between).sum(1))
+    r = np.linalg.norm(between, axis=2) + own * np.eye(len(positions))
+    with np.errstate(all="ignore"):
+        return np.asarray(-((slope(r) / (r if unit else 1.0))[:, :, None] * between).sum(1))
 
 
 def _without_direction(positions: Array, slope: Callable[[Array], Array]) -> Array:
-    between = positions[:, None] - positions
-    r = np.linalg.norm(between, axis=2) + np.eye(len(positions))
-    return np.asarray(-(slope(r)[:, :, None] * between).sum(1))
-
-
-def _with_itself(positions: Array, slope: Callable[[Array], Array]) -> Array:
-    between = positions[:, None] - positions
-    r = np.linalg.norm(between, axis=2)
-    with np.errstate(all="ignore"):
-        return np.asarray(-((slope(r) / r)[:, :, None] * between).sum(1))
+    return _right(positions, slope, unit=False)
 
 
 @check(
@@ -38,7 +31,7 @@ def _with_itself(positions: Array, slope: Callable[[Array], Array]) -> Array:
         (lambda x, slope: 2 * _right(x, slope), "counted twice"),
         (lambda x, slope: _right(x, slope) / 2, "counted half"),
         (_without_direction, "not of length 1"),
-        (_with_itself, "with itself"),
+        (lambda x, slope: _right(x, slope, own=0.0), "with itself"),
     ],
     wrong=[
         lambda x, slope: x,

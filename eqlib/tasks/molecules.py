@@ -130,10 +130,11 @@ def splits(
     else:
         load = {"glycol": data.glycol, "small": data.small_molecules}[molecules]
         train, held_out = load("train"), load("test")
-    if judge != "test":
+    if judge == "valid":
+        train, held_out = _parted(train, np.arange(len(train)) % 10 == 5)
+    elif judge == "hot":
         assert train.energies is not None
-        rank = np.arange(len(train)) if judge == "valid" else np.argsort(np.argsort(train.energies))
-        train, held_out = _parted(train, rank % 10 == 5 if judge == "valid" else rank >= 0.9 * len(train))
+        train, held_out = _parted(train, np.argsort(np.argsort(train.energies)) >= 0.9 * len(train))
     if number is not None and not 1 <= number <= len(train):
         raise ValueError(
             f"number: got {number!r}, expected 1 ... {len(train)}, the training molecules of {molecules!r}"
