@@ -77,7 +77,8 @@ LARGE = (60_000, 6)  # jets and epochs: half an hour of one core for the Lorentz
 FULL = 4  # epochs, three quarters of an hour: ten times the time of ParticleNet-Lite's ten
 GAMMAS = (2.0, 10.0)  # of the boosts under which the shipped test jets are judged again, each about an axis of its own
 SIZES = (20, 30, 80, 128)  # particles, beside the 50 of the curve
-BESIDE = {"lorentz": (*NETWORKS[1:], *OPTIONS, *TREES), "lorentz-small": ("particlenet", "tree")}
+ONCE = (*OPTIONS, "particlenet-full")  # seed 0 alone
+BESIDE = {"lorentz": (*NETWORKS[1:], *ONCE, *TREES), "lorentz-small": ("particlenet", "tree")}
 
 
 def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -107,7 +108,7 @@ def points(part: str, asked: Sequence[str], seeds: Sequence[int]) -> list[dict[s
         return [one(m, s, *LARGE) for s in seeds if s == 0 for m in asked if m in ("lorentz", "particlenet")]
     if part == "full":
         return [one("particlenet-full", s, epochs=FULL) for s in seeds if s == 0]
-    both = [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in OPTIONS]
+    both = [one(m, s, beside=o) for s in seeds for m in asked for o in BESIDE.get(m, ()) if s == 0 or o not in ONCE]
     return both + [one(m, s, *LARGE, beside="particlenet") for s in seeds if s == 0 for m in asked if m == "lorentz"]
 
 
@@ -168,7 +169,7 @@ class Files:
 
     def both(self, beside: str, **point: Any) -> list[Path]:
         """The scores of a run and of the one that it is paired with, of equal seed."""
-        part = "runs" if point["jets"] == JETS else "large"
+        part = "full" if beside == "particlenet-full" else "runs" if point["jets"] == JETS else "large"
         other = next(p for p in points(part, [beside], SEEDS) if p["seed"] == point["seed"])
         return [self.scores(**p) for p in (point, other)]
 
