@@ -79,7 +79,7 @@ def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
         return [one(m, molecules="small", steps=STEPS, output=o) for o, m in wanted]
     acac = {"molecules": "acac"}
     if part == "choose":
-        return [one(**acac, judge=j, **given) for j in ("valid", "hot") for given in TRIES]
+        return [one(**acac, judge=j, **given) for j in ("valid", "hot") for given in TRIES if given["model"] in names]
     if part == "acac":
         return [one(**acac, steps=LONG_STEPS, **CHOSEN)]
     if part == "rival":
