@@ -281,6 +281,18 @@ def test_molecules():
     assert again["energy_error"] == pytest.approx(loaded.notes["energy_error"], rel=1e-3)
 
 
+def test_acac():
+    """One hour of one core: the errors that the log and the kept weights say, below those that were asked for."""
+    (line,) = (line for line in runs("molecules.json") if line["part"] == "acac")
+    kept = training.load(ROOT / "checkpoints" / "molecules-acac.pt")
+    for name in ("command", "seed", "test_error", "energy_error", "number", "judge"):
+        assert kept.notes[name] == line[name], name
+    assert line["test_error"] < 0.015 and line["energy_error"] < 0.005 and line["cpu_seconds"] < 7200
+    assert (line["number"], line["test_number"], line["judge"]) == (450, 50, "test")
+    for tried in (line for line in runs("molecules.json") if line["part"] == "choose"):
+        assert tried["judge"] in ("valid", "hot") and tried["number"] == 405  # of the 450 alone
+
+
 def test_infrared_lines():
     """The kept networks' frequencies and intensities again, and how near they come to xTB's."""
     pytest.importorskip("ase", reason="ASE is not installed: nothing moves a molecule")
