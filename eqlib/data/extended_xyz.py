@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .molecules import BOHR, ELEMENTS, HARTREE, NUMBERS, Array, Molecules, as_molecules
+from .elements import ELEMENTS, NUMBERS
+from .molecules import BOHR, HARTREE, Array, Molecules, as_molecules
 
 MOL = 1.602176634e-19 * 6.02214076e23  # J / mol in an eV
 ENERGY = {

@@ -11,6 +11,7 @@ from eqlib.models.lorentz_group import LorentzGroupNetwork
 from eqlib.models.molecules import MoleculeNetwork
 from eqlib.models.nearest import nearest_neighbour
 from eqlib.models.particle_net import ParticleNet
+from eqlib.models.phonons import PhononNet
 from eqlib.models.plain_cnn import PlainCNN, dense_reader
 from eqlib.models.plain_graphs import DenseGraphs
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
@@ -34,6 +35,7 @@ __all__ = [
     "MoleculeNetwork",
     "PairMLP",
     "ParticleNet",
+    "PhononNet",
     "PlainCNN",
     "PoincareNetwork",
     "SourceNetwork",
