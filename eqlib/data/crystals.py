@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import ragged
+from .arrays import Array, finite, orthogonal, whole
 from .elements import ELEMENTS
-from .molecules import Array, finite, orthogonal, whole
 
 FLATTEST = 1e-3  # least volume of a cell beside that of a box with its edges
 

@@ -1,6 +1,7 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.angular import AngularNetwork
+from eqlib.models.crystal_trees import crystal_trees
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
 from eqlib.models.graph_network import GraphNetwork
@@ -45,6 +46,7 @@ __all__ = [
     "TimeApartNetwork",
     "VolumeCNN",
     "boosted_tree",
+    "crystal_trees",
     "dense_reader",
     "forces",
     "hidden_rep",

@@ -11,6 +11,7 @@ from torch import Tensor
 from eqlib.data.elements import MASSES
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import in_range
+from eqlib.groups import Rep
 from eqlib.models.elements import Elements
 from eqlib.models.heads import perceptron, rep_of
 
@@ -85,3 +86,34 @@ class PhononNet(torch.nn.Module):
         kinds = self._kinds(numbers)
         x = torch.nn.functional.silu(self.embedding(kinds) * self.masses[kinds] + self.bias)
         return torch.relu(self.readout(self.points(x, edges)))
+
+    def stages(self) -> list[tuple[str, list[str], str]]:
+        """What it does, step by step, for `viz.plot_stages`: the review's Fig. 4 with this network's own reps and sizes.
+
+        >>> import torch
+        >>> from eqlib import groups, kernels, models
+        >>> O3 = groups.O3()
+        >>> tfn = models.TensorFieldNetwork(O3.rep("8x0e"), O3.rep("4x0e"), ["8x0e+2x1o"], 1, lambda: kernels.Bessel(4, 3.0))
+        >>> for title, texts, below in models.PhononNet(tfn, [29, 79]).stages():
+        ...     print(f"{title}: {', '.join(texts)}")
+        atoms: 2 elements, × mass
+        embed: 8x0e
+        convolve: 8x0e, 2x1o
+        convolve: 4x0e
+        read out: 51 ≥ 0
+        crystal: Σ atoms, ÷ maximum
+        """
+
+        def texts(rep: Rep) -> list[str]:
+            return [f"{mul}x{a.label}" for mul, a in rep.blocks]
+
+        gates = [gate.rep for gate in getattr(self.points, "gates", [])]
+        rep_in, rep_out = rep_of(self.points, "rep_in"), rep_of(self.points, "rep_out")
+        return [
+            ("atoms", [f"{len(self.elements)} elements", *["× mass"] * self.weighted], "one-hot"),
+            ("embed", texts(rep_in), "linear, SiLU"),
+            *(("convolve", texts(rep), "neighbours,\nthen a gate") for rep in gates),
+            ("convolve", texts(rep_out), "neighbours"),
+            ("read out", [f"{self.readout[-1].out_features} ≥ 0"], "dense, of each atom"),
+            ("crystal", ["Σ atoms", "÷ maximum"], "density of states"),
+        ]
