@@ -19,6 +19,9 @@ from .charges import (
     field_tensor,
     moving_charges,
 )
+from .crystal_file import alloys
+from .crystal_graphs import CrystalGraphs
+from .crystals import Crystals, as_crystals
 from .extended_xyz import isolated_energies, read_xyz
 from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
@@ -34,6 +37,8 @@ from .molecule_graphs import MoleculeGraphs
 from .molecules import Molecules, as_molecules
 from .nsubjettiness import subjettiness
 from .own_images import as_images, check_images
+from .phonon_csv import phonon_dos, read_phonon_csv
+from .phonons import heat_capacity, mean_frequency
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
@@ -41,6 +46,8 @@ from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 
 __all__ = [
     "Bodies",
+    "CrystalGraphs",
+    "Crystals",
     "DownloadError",
     "JetFiles",
     "JetInputs",
@@ -55,6 +62,8 @@ __all__ = [
     "Splits",
     "Volumes",
     "acac",
+    "alloys",
+    "as_crystals",
     "as_images",
     "as_molecules",
     "boost_jets",
@@ -69,18 +78,22 @@ __all__ = [
     "field_of_charges",
     "field_tensor",
     "glycol",
+    "heat_capacity",
     "inertia",
     "isolated_energies",
     "jets",
+    "mean_frequency",
     "mnist",
     "moving_charges",
     "network_input",
     "observables",
     "observe",
+    "phonon_dos",
     "qm9",
     "random_boosts",
     "random_turns",
     "read_idx",
+    "read_phonon_csv",
     "read_xyz",
     "reference_jets",
     "rename_nodes",

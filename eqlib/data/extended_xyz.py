@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .molecules import BOHR, ELEMENTS, HARTREE, NUMBERS, Array, Molecules, as_molecules
+from .arrays import Array
+from .elements import ELEMENTS, NUMBERS
+from .molecules import BOHR, HARTREE, Molecules, as_molecules
 
 MOL = 1.602176634e-19 * 6.02214076e23  # J / mol in an eV
 ENERGY = {

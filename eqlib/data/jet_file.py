@@ -3,17 +3,13 @@
 How they were made: docs/data_jets.md, tools/make_jets.py.
 """
 
-import hashlib
-import io
-import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import shipped
 from .jet_sets import Jets
 
 Array = NDArray[np.float64]
@@ -61,32 +57,15 @@ def jets(
     >>> len(test), test.labels.tolist(), test.momenta()[0].shape
     (10, [1, 0, 0, 1, 1, 0, 0, 1, 0, 1], (10, 128, 4))
     """
-    if split not in SPLITS:
+    if split not in SPLITS:  # before the file is read
         raise ValueError(f"split: got {split!r}, expected one of {SPLITS}")
     arrays, recipe = read(FILE if path is None else Path(path), checksum)
-    place = SPLITS.index(split)
-    first, most = int(arrays["splits"][:place].sum()), int(arrays["splits"][place])
-    number = most if number is None else number
-    if not 1 <= number <= most:
-        raise ValueError(f"number: got {number!r}, expected 1 ... {most}, the jets of split {split!r}")
-    return unpack(arrays, recipe, slice(first, first + number))
+    return unpack(arrays, recipe, shipped.part(split, number, SPLITS, arrays["splits"].tolist(), "jets"))
 
 
 def read(path: Path, checksum: str | None) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays of FORM and the recipe, checked; see `jets`. Objects (pickles) are refused."""
-    content = path.read_bytes()
-    if checksum is not None and (found := hashlib.sha256(content).hexdigest()) != checksum:
-        raise ValueError(f"{path}: wrong checksum: got SHA-256 {found}, expected {checksum}: truncated or another file")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in FORM}
-            if "kinds" in file.files:
-                arrays["kinds"] = file["kinds"]
-            recipe = json.loads(str(file["recipe"]))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path}: got a damaged file or another one ({error}), expected jets of make_jets.py"
-        ) from error
+    arrays, recipe = shipped.read(path, checksum, FORM, ["kinds"], "jets of make_jets.py")
     n, constituents = arrays["labels"].size, arrays["pt"].size
     shapes = {"offsets": (n + 1,), "pt": (constituents,), "angles": (constituents, 2), "axis": (n, 3)}
     for name, shape in (shapes | {"labels": (n,), "taus": (n, 3), "splits": (3,)}).items():

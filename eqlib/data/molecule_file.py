@@ -5,19 +5,14 @@ How they were made: docs/data_molecules.md, tools/make_molecules.py.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from . import shipped
 from .molecules import Molecules, as_molecules
 
-FOLDER = Path(__file__).with_name("files")
-GLYCOL, SMALL = FOLDER / "molecules-glycol.npz", FOLDER / "molecules-small.npz"
+GLYCOL, SMALL = shipped.FOLDER / "molecules-glycol.npz", shipped.FOLDER / "molecules-small.npz"
 # SHA-256 of the shipped files; None: not checked.
 GLYCOL_SHA256 = "89db23a7849afe7d8a131aba26b1cccf95ee52ced1ee6aa92677ac38d6da1a4e"
 SMALL_SHA256 = "21b61efebf2cb2151469674eaadab8efe2481d40ba98e1e927d74a8a38287b9e"
@@ -80,34 +75,17 @@ def small_molecules(
 
 
 def _part(splits: tuple[str, ...], split: str, number: int | None, path: Path, checksum: str | None) -> Molecules:
-    if split not in splits:
+    if split not in splits:  # before the file is read
         raise ValueError(f"split: got {split!r}, expected one of {splits}")
     molecules, counts = read(path, checksum)
-    place = SPLITS.index(split)
-    first, most = sum(counts[:place]), counts[place]
-    number = most if number is None else number
-    if not 1 <= number <= most:
-        raise ValueError(f"number: got {number!r}, expected 1 ... {most}, the molecules of split {split!r}")
-    return molecules[first : first + number]
+    return molecules[shipped.part(split, number, SPLITS, counts, "molecules")]
 
 
 def read(path: Path, checksum: str | None) -> tuple[Molecules, list[int]]:
-    """All molecules of a file and how many are of each of SPLITS, checked; see `glycol`. Pickles are refused."""
-    content = path.read_bytes()
-    if checksum is not None and (found := hashlib.sha256(content).hexdigest()) != checksum:
-        raise ValueError(f"{path}: wrong checksum: got SHA-256 {found}, expected {checksum}: truncated or another file")
+    """All molecules of a file and how many are of each of SPLITS, checked; see `glycol`."""
+    arrays, recipe = shipped.read(path, checksum, FORM, ["forces"], "molecules of make_molecules.py")
+    counts = shipped.counts(path, arrays.pop("splits"), SPLITS, arrays["sizes"].size, "molecules")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*FORM, *({"forces"} & {*file.files}))}
-            recipe = json.loads(str(file["recipe"]))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path}: got a damaged file or another one ({error}), expected molecules of make_molecules.py"
-        ) from error
-    counts, n = arrays.pop("splits"), arrays["sizes"].size
-    if counts.shape != (len(SPLITS),) or counts.min() < 0 or counts.sum() != n:
-        raise ValueError(f"{path}: splits: got {counts}, expected {len(SPLITS)} numbers that add up to {n} molecules")
-    try:
-        return as_molecules(**arrays, recipe=recipe), counts.tolist()
+        return as_molecules(**arrays, recipe=recipe), counts
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

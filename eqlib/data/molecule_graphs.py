@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from eqlib import graphs
+from eqlib.data import ragged
 from eqlib.data.molecules import Molecules
 
 #: What a network's output needs of a set of molecules, see `models.MoleculeNetwork`.
@@ -37,11 +38,9 @@ class MoleculeGraphs:
         if missing := [name for name in names if getattr(molecules, name) is None]:
             raise ValueError(f"molecules: got none of their {missing[0]}, expected them for output {output!r}")
         self.molecules, self.cutoff, self.output = molecules, cutoff, output
-        self._first = np.cumsum(molecules.sizes) - molecules.sizes
         positions = torch.from_numpy(molecules.positions)
         found = graphs.radius_graph(positions, cutoff, batch=graphs.batch_index(molecules.sizes.tolist())).numpy()
-        # Pairs are in the order of their targets: each molecule's are one stretch.
-        self._pairs, self._ends = found, np.searchsorted(found[1], np.append(self._first, len(molecules.numbers)))
+        self._pairs = ragged.Pairs(found, molecules.sizes)
         self._targets = {name: np.asarray(getattr(molecules, name), dtype=np.float32) for name in names}
         self._positions = molecules.positions.astype(np.float32)
 
@@ -54,12 +53,7 @@ class MoleculeGraphs:
         indices = np.asarray(indices)
         sizes = self.molecules.sizes[indices]
         where = self.molecules.points(indices)
-        before = np.cumsum(sizes) - sizes
-        parts = [
-            self._pairs[:, self._ends[i] : self._ends[i + 1]] + (start - self._first[i])
-            for i, start in zip(indices, before, strict=True)
-        ]
-        pairs = np.concatenate([np.zeros((2, 0), dtype=np.int64), *parts], axis=1)
+        pairs, _ = self._pairs.of(indices)
         batch = np.repeat(np.arange(len(indices)), sizes)
         targets = tuple(x[where if name == "forces" else indices] for name, x in self._targets.items())
         target = targets if len(targets) > 1 else targets[0] if targets else None

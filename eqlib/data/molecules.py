@@ -12,15 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
-
-#: Symbols in the order of atomic numbers: ELEMENTS[n - 1] has number n.
-ELEMENTS = tuple(
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc "
-    "Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi "
-    "Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
-)
-NUMBERS = {symbol: n for n, symbol in enumerate(ELEMENTS, start=1)}
+from . import ragged
+from .arrays import Array, finite, orthogonal, whole
+from .elements import ELEMENTS
 
 # CODATA 2018, written out: those of scipy change with its version, and a logged error would change with them.
 HARTREE = 27.211386245988  # eV
@@ -70,7 +64,7 @@ class Molecules:
 
     def __getitem__(self, chosen: int | slice | NDArray[Any] | Sequence[int]) -> Molecules:
         """Some molecules, in the order asked for; one number gives one. IndexError where there are not as many."""
-        indices = np.atleast_1d(np.arange(len(self))[chosen])
+        indices = ragged.chosen(len(self), chosen)
         where = self.points(indices)
         known: dict[str, Any] = {name: (indices, getattr(self, name)) for name in ("sizes", *OF_MOLECULES)}
         known |= {name: (where, getattr(self, name)) for name in ("numbers", "positions", *OF_ATOMS)}
@@ -83,9 +77,7 @@ class Molecules:
 
     def points(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the atoms of these molecules stand, molecule after molecule, (atoms of these molecules,)."""
-        sizes = self.sizes[indices]
-        first, before = np.cumsum(self.sizes)[indices] - sizes, np.cumsum(sizes) - sizes
-        return np.arange(sizes.sum()) + np.repeat(first - before, sizes)
+        return ragged.rows(self.sizes, indices)
 
     def moved(self, matrices: ArrayLike) -> Molecules:
         """The same molecules turned or reflected about the origin; forces and dipoles follow, and nothing else changes.
@@ -96,12 +88,7 @@ class Molecules:
         >>> hf.moved(np.diag([1, 1, -1])).dipoles.tolist()
         [[0.0, 0.0, -0.38]]
         """
-        given = np.asarray(matrices, dtype=np.float64)
-        if given.shape not in ((3, 3), (len(self), 3, 3)):
-            raise ValueError(f"matrices: got shape {given.shape}, expected (3, 3) or ({len(self)}, 3, 3)")
-        if not np.allclose(given @ given.swapaxes(-1, -2), np.eye(3), rtol=0, atol=1e-5):  # NaN fails too
-            raise ValueError("matrices: got one that is not orthogonal, expected rotations or reflections")
-        R = np.broadcast_to(given, (len(self), 3, 3))
+        R = orthogonal(matrices, len(self))
         of_atoms = np.repeat(R, self.sizes, axis=0)
 
         def turn(by: Array, vectors: Array | None) -> Array | None:
@@ -161,7 +148,7 @@ def as_molecules(
     >>> as_molecules([8, 1, 1], [[0, 0, 0.12], [0, 0.76, -0.48], [0, -0.76, -0.48]], [3], dipoles=[[0, 0, -0.39]]).moments
     array([0.39])
     """
-    z, counts = _whole("numbers", numbers), _whole("sizes", sizes)
+    z, counts = whole("numbers", numbers), whole("sizes", sizes)
     if counts.min(initial=1) < 1:
         raise ValueError(f"sizes: got molecule {int(counts.argmin())} with {counts.min()} atoms, expected at least 1")
     if z.shape != (counts.sum(),):
@@ -170,27 +157,11 @@ def as_molecules(
         raise ValueError(f"numbers: got {z.min()} ... {z.max()}, expected atomic numbers 1 ... {len(ELEMENTS)}")
     n, given = len(counts), {"energies": energies, "dipoles": dipoles, "moments": moments, "gaps": gaps}
     shapes = {"energies": (n,), "dipoles": (n, 3), "moments": (n,), "gaps": (n,), "forces": (len(z), 3)}
-    known = {name: _finite(name, x, shapes[name]) for name, x in (given | {"forces": forces}).items() if x is not None}
+    known = {name: finite(name, x, shapes[name]) for name, x in (given | {"forces": forces}).items() if x is not None}
     if "dipoles" in known and "moments" in known:
         raise ValueError("moments: got them and dipoles, expected one of the two: they are the dipoles' lengths")
     if "dipoles" in known:
         known["moments"] = np.linalg.norm(known["dipoles"], axis=1)
     if known.get("moments", np.zeros(0)).min(initial=0) < 0:
         raise ValueError("moments: got a negative one, expected lengths of dipoles, 0 or more")
-    return Molecules(z, _finite("positions", positions, (len(z), 3)), counts, **known, recipe=recipe or {})
-
-
-def _whole(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    array = np.asarray(values)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise ValueError(f"{name}: got {array.dtype} {array.shape}, expected whole numbers in one row")
-    return array.astype(np.int64)
-
-
-def _finite(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"{name}: got shape {array.shape}, expected {shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: got NaN or inf, expected finite numbers")
-    return array
+    return Molecules(z, finite("positions", positions, (len(z), 3)), counts, **known, recipe=recipe or {})

@@ -16,7 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from .molecules import DEBYE, HARTREE, NUMBERS, Array, Molecules, as_molecules
+from .arrays import Array
+from .elements import NUMBERS
+from .molecules import DEBYE, HARTREE, Molecules, as_molecules
 
 NAME = re.compile(r"dsgdb9nsd_(\d{6})\.xyz")
 WHOLE = 133_885  # molecules

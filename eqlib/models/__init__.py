@@ -1,6 +1,7 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.angular import AngularNetwork
+from eqlib.models.crystal_trees import crystal_trees
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
 from eqlib.models.graph_network import GraphNetwork
@@ -11,6 +12,7 @@ from eqlib.models.lorentz_group import LorentzGroupNetwork
 from eqlib.models.molecules import MoleculeNetwork
 from eqlib.models.nearest import nearest_neighbour
 from eqlib.models.particle_net import ParticleNet
+from eqlib.models.phonons import PhononNet
 from eqlib.models.plain_cnn import PlainCNN, dense_reader
 from eqlib.models.plain_graphs import DenseGraphs
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
@@ -34,6 +36,7 @@ __all__ = [
     "MoleculeNetwork",
     "PairMLP",
     "ParticleNet",
+    "PhononNet",
     "PlainCNN",
     "PoincareNetwork",
     "SourceNetwork",
@@ -43,6 +46,7 @@ __all__ = [
     "TimeApartNetwork",
     "VolumeCNN",
     "boosted_tree",
+    "crystal_trees",
     "dense_reader",
     "forces",
     "hidden_rep",

@@ -39,6 +39,14 @@ def head(features: int, classes: int) -> torch.nn.Sequential:
     )
 
 
+def rep_of(points: torch.nn.Module, name: str) -> Rep:
+    """The rep of that name among a module's attributes; ValueError where there is none."""
+    found = getattr(points, name, None)
+    if not isinstance(found, Rep):
+        raise ValueError(f"points: got a {type(points).__name__} without a rep {name!r}, expected one")
+    return found
+
+
 class InvariantScores(torch.nn.Module):
     """Images (batch, channels, n, n), or volumes -> scores (batch, classes): `features`, their mean over the pixels, `head`.
 

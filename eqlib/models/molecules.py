@@ -11,9 +11,9 @@ from torch import Tensor
 from eqlib.data.molecules import Molecules
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import in_range
-from eqlib.groups import Rep
+from eqlib.models.elements import Elements
 from eqlib.models.gradients import forces
-from eqlib.models.heads import perceptron
+from eqlib.models.heads import perceptron, rep_of
 
 
 class MoleculeNetwork(torch.nn.Module):
@@ -48,25 +48,20 @@ class MoleculeNetwork(torch.nn.Module):
         super().__init__()
         if output not in self.OUTPUTS:
             raise ValueError(f"output: got {output!r}, expected one of {', '.join(self.OUTPUTS)}")
-        if not elements or len({*elements}) < len(elements) or min(elements) < 1:
-            raise ValueError(f"elements: got {list(elements)}, expected atomic numbers, each once")
-        rep_in, rep_out = _rep(points, "rep_in"), _rep(points, "rep_out")
-        self.points, self.output, self.elements = points, output, tuple(elements)
+        rep_in, rep_out = rep_of(points, "rep_in"), rep_of(points, "rep_out")
+        self._kinds = Elements(elements)
+        self.points, self.output, self.elements = points, output, self._kinds.numbers
         self._scalars = rep_out.blocks[0][0] if rep_out.blocks and rep_out.blocks[0][1].is_trivial else 0
         vector = list(rep_out.group.vector.blocks) if output == "dipole" else []
         if not self._scalars or list(rep_out.blocks[1:]) not in ([], vector):
             allowed = "scalars" + ", which one vector may follow," * (output == "dipole")
             raise ValueError(f"points: got rep_out {rep_out}, expected {allowed} for output {output!r}")
-        table = torch.full((max(self.elements) + 1,), -1, dtype=torch.int64)
-        table[list(self.elements)] = torch.arange(len(self.elements))
-        self.register_buffer("_table", table, persistent=False)
         self.embedding = torch.nn.Embedding(len(self.elements), rep_in.dim)
         self.readout = perceptron([self._scalars, self._scalars, 1])
         # Numbers of the training data, not learnt: they are part of the weights file.
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("shift", torch.zeros(len(self.elements)))
 
-    _table: Tensor
     scale: Tensor
     shift: Tensor
 
@@ -125,19 +120,3 @@ class MoleculeNetwork(torch.nn.Module):
         if x.shape[1] > self._scalars:
             vectors = vectors + x[:, self._scalars :] * self.scale
         return vectors.new_zeros(molecules, 3).index_add(0, batch, vectors)
-
-    def _kinds(self, numbers: Tensor) -> Tensor:
-        known = (numbers >= 0) & (numbers < len(self._table))
-        kinds = self._table[torch.where(known, numbers, 0)]
-        kinds = torch.where(known, kinds, -1)
-        if not torch.compiler.is_compiling() and (kinds < 0).any():
-            wrong = sorted({int(n) for n in numbers[kinds < 0]})
-            raise ValueError(f"numbers: got the elements {wrong}, expected those of training, {list(self.elements)}")
-        return kinds
-
-
-def _rep(points: torch.nn.Module, name: str) -> Rep:
-    found = getattr(points, name, None)
-    if not isinstance(found, Rep):
-        raise ValueError(f"points: got a {type(points).__name__} without a rep {name!r}, expected one")
-    return found

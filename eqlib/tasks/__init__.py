@@ -4,4 +4,4 @@ A new task is one file of that shape and one line here. `eqlib.tasks.task` holds
 have stands in its docstring.
 """
 
-TASKS = ("digits", "fields", "jets", "inertia", "molecules", "shifted_digits", "spins", "tetris", "volumes")
+TASKS = ("crystals", "digits", "fields", "jets", "inertia", "molecules", "shifted_digits", "spins", "tetris", "volumes")

@@ -12,6 +12,7 @@ from eqlib.viz.roots import plot_fano, plot_projection, plot_roots, plot_weights
 from eqlib.viz.scenes import Arrows, Labels, Points, Sticks, Surface, radial_surface
 from eqlib.viz.sky import plot_sky
 from eqlib.viz.sphere import plot_on_sphere
+from eqlib.viz.stages import plot_stages
 from eqlib.viz.tables import letters, plot_table
 from eqlib.viz.turning import turntable
 from eqlib.viz.views import plot_scene
@@ -52,6 +53,7 @@ __all__ = [
     "plot_scene",
     "plot_sky",
     "plot_spread",
+    "plot_stages",
     "plot_table",
     "plot_weights",
     "png",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from eqlib.viz.pictures import PALETTE, font, tile
+from eqlib.viz.stages import plot_stages
 
 FINE = 2  # drawn this many times as large, then reduced, so that circles have smooth edges
 
@@ -86,40 +86,12 @@ def plot_boosted_jet(
 
 def plot_lorentz_network() -> Figure:
     """The network of the review's Fig. 5 from left to right: decompose, then mix and multiply in turn, then invariants."""
-    figure = Figure(figsize=(7.6, 2.9), layout="constrained")
-    axes = figure.add_subplot()
     stages = [
-        (0.0, "particles", ["p₁ ... pₙ", "scalars"], "input"),
-        (1.45, "decompose", ["(0,0)", "(1,1)"], "irreps"),
-        (2.9, "mix", ["W₀ (0,0)", "W₁ (1,1)", "W₂ (2,0)", "W₃ (2,2)"], "Schur: copies\nof one irrep"),
-        (4.35, "multiply", ["F ⊗ F", "Σ f (pᵢ − pⱼ) ⊗ Fⱼ"], "Clebsch-Gordan,\nwithin and over pairs"),
-        (5.8, "split", ["(0,0) → MLP", "(1,1)", "(2,0)", "(2,2)"], "irreps again"),
-        (7.25, "read out", ["Σ (0,0)", "→ MLP"], "invariant"),
+        ("particles", ["p₁ ... pₙ", "scalars"], "input"),
+        ("decompose", ["(0,0)", "(1,1)"], "irreps"),
+        ("mix", ["W₀ (0,0)", "W₁ (1,1)", "W₂ (2,0)", "W₃ (2,2)"], "Schur: copies\nof one irrep"),
+        ("multiply", ["F ⊗ F", "Σ f (pᵢ − pⱼ) ⊗ Fⱼ"], "Clebsch-Gordan,\nwithin and over pairs"),
+        ("split", ["(0,0) → MLP", "(1,1)", "(2,0)", "(2,2)"], "irreps again"),
+        ("read out", ["Σ (0,0)", "→ MLP"], "invariant"),
     ]
-    for x, title, texts, below in stages:
-        _stage(axes, x, title, texts, below)
-    for (start, *_), (end, *_) in zip(stages[:-1], stages[1:], strict=True):
-        _arrow(axes, (start + 0.56, 0.0), (end - 0.56, 0.0))
-    axes.plot([5.8, 5.8, 2.9], [1.12, 1.38, 1.38], color=PALETTE[5], linewidth=1.5)
-    axes.annotate("", (2.9, 1.1), (2.9, 1.4), arrowprops={"arrowstyle": "->", "color": PALETTE[5], "linewidth": 1.5})
-    axes.text(4.35, 1.43, "repeat", ha="center", va="bottom", color="#B34700", fontsize=10)
-    axes.set(xlim=(-0.65, 7.9), ylim=(-1.3, 1.7))
-    axes.axis("off")
-    return figure
-
-
-def _stage(axes: Axes, x: float, title: str, texts: list[str], below: str) -> None:
-    """A title, boxes under each other, and words below them."""
-    axes.text(x, 0.95, title, ha="center", va="center", fontsize=10, weight="bold")
-    box = {"boxstyle": "round,pad=0.25", "facecolor": "#eaf2f8", "edgecolor": PALETTE[0]}
-    for place, text in zip(_spread(len(texts)), texts, strict=True):
-        axes.text(x, place, text, ha="center", va="center", fontsize=8, bbox=box, zorder=3)
-    axes.text(x, -0.85, below, ha="center", va="top", fontsize=8, color="#444444")
-
-
-def _spread(count: int) -> list[float]:
-    return [0.4 * ((count - 1) / 2 - i) for i in range(count)]
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "#444444"})
+    return plot_stages(stages, repeat=(4, 2))

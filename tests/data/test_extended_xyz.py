@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from eqlib import data
-from eqlib.data.molecules import BOHR, ELEMENTS, HARTREE
+from eqlib.data.elements import ELEMENTS
+from eqlib.data.molecules import BOHR, HARTREE
 
 BOX = 'Lattice="50.0 0.0 0.0 0.0 50.0 0.0 0.0 0.0 50.0" '
 FORCES = "Properties=species:S:1:pos:R:3:forces:R:3"

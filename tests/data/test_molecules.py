@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from eqlib import data
-from eqlib.data.molecules import BOHR, DEBYE, ELEMENTS, HARTREE
+from eqlib.data.elements import ELEMENTS
+from eqlib.data.molecules import BOHR, DEBYE, HARTREE
 
 SIZES = [3, 1, 4, 2]
 PER_MOLECULE, PER_ATOM = ("energies", "dipoles", "moments", "gaps"), ("numbers", "positions", "forces")
@@ -194,3 +195,11 @@ def test_bad_arrays_are_refused(changed, message):
 def test_other_matrices_are_refused(matrices, message):
     with pytest.raises(ValueError, match=message):
         made_up().moved(matrices)
+
+
+def test_reversed_arrays_are_as_good():
+    """torch takes no negative strides: a reader's own arrays may have them."""
+    numbers, positions = np.array([1, 9])[::-1], np.array([[0, 0, 0.92], [0, 0, 0]])[::-1]
+    molecules = data.as_molecules(numbers, positions, [2])
+    inputs = data.MoleculeGraphs(molecules, 1.5, None).batch(np.array([0]))
+    assert inputs[0].tolist() == [9, 1] and inputs[2].tolist() == [[1, 0], [0, 1]]

@@ -54,6 +54,8 @@ def test_tiles_stand_side_by_side() -> None:
         (lambda: box(value=9), "value must lie in start..stop"),
         (lambda: viz.matrix(np.zeros((2, 3)), []), r"array must have shape \(n, n\), got \(2, 3\)"),
         (lambda: viz.matrix(np.zeros((2, 2)), [3]), r"edges must lie in 0 ... 2, got \[3\]"),
+        (lambda: viz.plot_stages([]), "stages: got none"),
+        (lambda: viz.plot_stages([("a", [], "")] * 2, repeat=(0, 1)), r"repeat: got \(0, 1\)"),
         (lambda: viz.plot_spread([1, 2], {"a": [1.0]}, "x", "y"), r"curves\['a'\] must have shape \(runs, 2\)"),
     ],
 )
@@ -213,3 +215,14 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     assert tops[0] < tops[2] < tops[1] < tops[3] and axes.yaxis_inverted()
     with pytest.raises(ValueError, match=r"series\['a'\] must be 2 positive numbers"):
         viz.plot_bars(["x", "y"], {"a": [1, 0]}, "error")
+
+
+def test_stages_stand_from_left_to_right() -> None:
+    """Each with its boxes and words, an arrow to the next, and a line back where they are repeated."""
+    stages = [("in", ["4x0e"], "atoms"), ("mix", ["4x0e", "2x1o"], "gate"), ("out", ["51"], "sum")]
+    for repeat, arrows in ((None, 2), ((2, 1), 3)):
+        (axes,) = viz.plot_stages(stages, repeat).axes
+        words = {text.get_text(): text.get_position()[0] for text in axes.texts if text.get_text()}
+        assert words["in"] < words["mix"] < words["out"] and words["2x1o"] == words["mix"] == words["gate"]
+        assert sum(text.arrow_patch is not None for text in axes.texts if hasattr(text, "arrow_patch")) == arrows
+        assert ("repeat" in words) == (repeat is not None)

@@ -1,0 +1,36 @@
+"""A reader's own arrays at the door: whole numbers, finite numbers, orthogonal matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def orthogonal(matrices: ArrayLike, number: int) -> Array:
+    """One orthogonal matrix for each of so many, (number, 3, 3), of (3, 3) or (number, 3, 3); ValueError for others."""
+    given = np.asarray(matrices, dtype=np.float64)
+    if given.shape not in ((3, 3), (number, 3, 3)):
+        raise ValueError(f"matrices: got shape {given.shape}, expected (3, 3) or ({number}, 3, 3)")
+    if not np.allclose(given @ given.swapaxes(-1, -2), np.eye(3), rtol=0, atol=1e-5):  # NaN fails too
+        raise ValueError("matrices: got one that is not orthogonal, expected rotations or reflections")
+    return np.broadcast_to(given, (number, 3, 3))
+
+
+def whole(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    """A row of whole numbers as int64; ValueError for anything else."""
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ValueError(f"{name}: got {array.dtype} {array.shape}, expected whole numbers in one row")
+    return array.astype(np.int64)
+
+
+def finite(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Finite numbers of this shape as float64; ValueError for anything else."""
+    array = np.array(values, dtype=np.float64, order="C")  # a copy: torch takes no reversed arrays
+    if array.shape != shape:
+        raise ValueError(f"{name}: got shape {array.shape}, expected {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: got NaN or inf, expected finite numbers")
+    return array

@@ -1,0 +1,119 @@
+"""The phonon density of states of a crystal, from its elements and the vectors to their neighbours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from eqlib.data.elements import MASSES
+from eqlib.graphs import Edges
+from eqlib.graphs.edges import in_range
+from eqlib.groups import Rep
+from eqlib.models.elements import Elements
+from eqlib.models.heads import perceptron, rep_of
+
+HEAVY = 100.0  # u: masses are divided by it
+
+
+class PhononNet(torch.nn.Module):
+    """Densities of states (n, frequencies), 0 or more, the largest of each 1, by a network on points between its two ends.
+
+    An atom enters as its element's weights times its mass, (m W_z + b), through SiLU: what it is and how heavy it is. The
+    network's scalars of each atom become its own density of states, 0 or more; a crystal's is their sum, without a bias behind
+    it, divided by its maximum. So a larger cell of the same crystal gives the same. After Z. Chen et al., Direct prediction of
+    phonon density of states with Euclidean neural networks, Advanced Science 8, 2004214 (2021), Fig. 1; the review's Fig. 4.
+
+    Args:
+        points: a module of (features (N, rep_in.dim), Edges) -> (N, rep_out.dim), with these reps as attributes, scalars both.
+        elements: the atomic numbers it may be given.
+        frequencies: how many.
+        weighted: whether an element's weights are multiplied by its mass.
+
+    >>> import torch
+    >>> from eqlib import graphs, groups, kernels, models
+    >>> O3 = groups.O3()
+    >>> tfn = models.TensorFieldNetwork(O3.rep("8x0e"), O3.rep("8x0e"), ["8x0e+4x1o"], 1, lambda: kernels.Bessel(4, 3.0))
+    >>> net = models.PhononNet(tfn, [29, 79])
+    >>> copper = graphs.neighbours(torch.zeros(1, 3), 3.0, cell=1.8 * (1 - torch.eye(3)))
+    >>> spectra = net.of(torch.tensor([29]), copper, torch.tensor([0]), 1)
+    >>> spectra.shape, spectra.max().item()
+    (torch.Size([1, 51]), 1.0)
+    """
+
+    def __init__(
+        self, points: torch.nn.Module, elements: Sequence[int], frequencies: int = 51, weighted: bool = True
+    ) -> None:
+        super().__init__()
+        rep_in, rep_out = rep_of(points, "rep_in"), rep_of(points, "rep_out")
+        for name, rep in (("rep_in", rep_in), ("rep_out", rep_out)):
+            if any(not a.is_trivial for _, a in rep.blocks) or not rep.dim:
+                raise ValueError(f"points: got {name} {rep}, expected scalars")
+        if frequencies < 1:
+            raise ValueError(f"frequencies: got {frequencies!r}, expected at least 1")
+        self.points, self.weighted = points, weighted
+        self._kinds = Elements(elements)
+        self.elements = self._kinds.numbers
+        self.embedding = torch.nn.Embedding(len(self.elements), rep_in.dim)
+        self.bias = torch.nn.Parameter(torch.zeros(rep_in.dim))
+        self.readout = perceptron([rep_out.dim, rep_out.dim, frequencies])
+        masses = torch.tensor([MASSES[n - 1] / HEAVY if weighted else 1.0 for n in self.elements])
+        self.register_buffer("masses", masses[:, None], persistent=False)
+
+    masses: Tensor
+
+    def forward(self, numbers: Tensor, pairs: Tensor, vectors: Tensor, batch: Tensor, crystals: int) -> Tensor:
+        """numbers (N,) and batch (N,), the crystal of each atom, int64; pairs (2, E), source above target, with vectors (E, 3),
+        angstrom; as `data.CrystalGraphs` gives them. ValueError for an element that it was not made for."""
+        return self.of(numbers, Edges(pairs[0], pairs[1], vectors, numbers.shape[0]), batch, crystals)
+
+    def of(self, numbers: Tensor, edges: Edges, batch: Tensor, crystals: int) -> Tensor:
+        """The same with `graphs.Edges`, such as `graphs.neighbours` gives; differentiable in the vectors."""
+        in_range("batch", batch, crystals)
+        atoms = self.atoms(numbers, edges)
+        sums = atoms.new_zeros(crystals, atoms.shape[1]).index_add(0, batch, atoms)
+        largest = sums.amax(dim=1, keepdim=True)
+        empty = largest <= 0
+        if not torch.compiler.is_compiling() and not self.training and empty.any():
+            which = int(empty[:, 0].int().argmax())
+            warnings.warn(f"the density of states of crystal {which} came out zero at all frequencies", stacklevel=2)
+        return sums / torch.where(empty, 1.0, largest)
+
+    def atoms(self, numbers: Tensor, edges: Edges) -> Tensor:
+        """What each atom adds to the density of states of its crystal before that is divided by its maximum, (N, frequencies)."""
+        kinds = self._kinds(numbers)
+        x = torch.nn.functional.silu(self.embedding(kinds) * self.masses[kinds] + self.bias)
+        return torch.relu(self.readout(self.points(x, edges)))
+
+    def stages(self) -> list[tuple[str, list[str], str]]:
+        """What it does, step by step, for `viz.plot_stages`: the review's Fig. 4 with this network's own reps and sizes.
+
+        >>> import torch
+        >>> from eqlib import groups, kernels, models
+        >>> O3 = groups.O3()
+        >>> tfn = models.TensorFieldNetwork(O3.rep("8x0e"), O3.rep("4x0e"), ["8x0e+2x1o"], 1, lambda: kernels.Bessel(4, 3.0))
+        >>> for title, texts, below in models.PhononNet(tfn, [29, 79]).stages():
+        ...     print(f"{title}: {', '.join(texts)}")
+        atoms: 2 elements, × mass
+        embed: 8x0e
+        convolve: 8x0e, 2x1o
+        convolve: 4x0e
+        read out: 51 ≥ 0
+        crystal: Σ atoms, ÷ maximum
+        """
+
+        def texts(rep: Rep) -> list[str]:
+            return [f"{mul}x{a.label}" for mul, a in rep.blocks]
+
+        gates = [gate.rep for gate in getattr(self.points, "gates", [])]
+        rep_in, rep_out = rep_of(self.points, "rep_in"), rep_of(self.points, "rep_out")
+        return [
+            ("atoms", [f"{len(self.elements)} elements", *["× mass"] * self.weighted], "one-hot"),
+            ("embed", texts(rep_in), "linear, SiLU"),
+            *(("convolve", texts(rep), "neighbours,\nthen a gate") for rep in gates),
+            ("convolve", texts(rep_out), "neighbours"),
+            ("read out", [f"{self.readout[-1].out_features} ≥ 0"], "dense, of each atom"),
+            ("crystal", ["Σ atoms", "÷ maximum"], "density of states"),
+        ]

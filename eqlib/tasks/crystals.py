@@ -1,0 +1,192 @@
+"""Crystals: the phonon density of states from elements and neighbours, by networks that differ in degree (page 10).
+
+`l0` knows distances alone; `angles` has scalars alone too, but sees angles; `l1`, `l2`, `l3` keep tensors up to that degree
+between their layers. All have about 92,000 parameters, two layers and a cut-off of 4 angstrom. `test_error` is the mean square
+error over all frequencies, spectra divided by their maxima.
+Review, Sec. V and Fig. 4: Z. Chen et al., Direct prediction of phonon density of states with Euclidean neural networks (2021).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqlib import data, groups, kernels, models, training
+from eqlib.tasks import task
+
+TASK = "crystals"
+CUTOFF = 4.0  # angstrom
+NEIGHBOURS = 15.0
+SETS = ("phonon_dos", "alloys")
+JUDGES = ("valid", "test", "stop")
+
+
+def _points(kind: str, degree: int, channels: int, layers: int) -> Any:
+    O3 = groups.O3()
+    radial = partial(kernels.RadialMLP, kernels.Bessel(10, CUTOFF), 64, 64)
+    irreps = [O3.harmonic(J) for J in range(degree + 1)]
+    between, scalars = O3.rep([(channels, a) for a in irreps]), O3.rep([(channels, irreps[0])])
+    if kind == "angles":
+        return models.AngularNetwork(scalars, degree, layers, radial, NEIGHBOURS)
+    how: dict[str, Any] = {"neighbours": NEIGHBOURS, "channels": channels, "residual": True}
+    return models.TensorFieldNetwork(scalars, scalars, [between] * (layers - 1), degree, radial, **how)
+
+
+def network(
+    elements: Sequence[int],
+    kind: str,
+    degree: int,
+    channels: int,
+    frequencies: int = 51,
+    weighted: bool = True,
+    layers: int = 2,
+) -> torch.nn.Module:
+    """A `models.PhononNet` around a tensor field network, of irreps up to `degree`, or a network of scalars that sees angles."""
+    return models.PhononNet(_points(kind, degree, channels, layers), elements, frequencies, weighted)
+
+
+_SIZES = {
+    "l0": ("scalars, which see distances", "tensors", 0, 96),
+    "angles": ("scalars, which see distances and angles", "angles", 3, 58),
+    "l1": ("scalars and vectors", "tensors", 1, 74),
+    "l2": ("tensors up to degree 2", "tensors", 2, 60),
+    "l3": ("tensors up to degree 3", "tensors", 3, 52),
+}
+MODELS = {
+    name: task.model(about, partial(network, kind=kind, degree=degree, channels=channels), "15 min")
+    for name, (about, kind, degree, channels) in _SIZES.items()
+}
+BATCH, EPOCHS, LR, DECAY, CLIP = 16, 60, 3e-3, 1e-2, 1.0
+
+
+def loss(output: Tensor, target: Tensor) -> Tensor:
+    """Mean square error over all frequencies."""
+    return (output - target).square().mean()
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The task's own options."""
+    add = partial(parser.add_argument, default=argparse.SUPPRESS)
+    add("--crystals", choices=SETS, help="which (default: phonon_dos)")
+    add("--data", type=Path, dest="folder", help="folder with the public table of phonon_dos (default: the cache's)")
+    add("--number", type=int, help="training crystals (default: all)")
+    add("--judge", choices=JUDGES, help="which crystals the errors are of, see splits (default: valid)")
+    add("--channels", type=int, help="copies of each irrep (default: those of the model)")
+    add("--massless", action="store_true", help="elements alone at the door, without their masses")
+    add("--epochs", type=int, help=f"(default: {EPOCHS})")
+    add("--lr", type=float, help=f"learning rate at its highest (default: {LR})")
+
+
+def make(
+    model: str,
+    seed: int = 0,
+    elements: Sequence[int] = (13, 28, 29, 46, 47, 78, 79),
+    frequencies: int = 51,
+    channels: int | None = None,
+    weighted: bool = True,
+) -> torch.nn.Module:
+    """A network of MODELS with seeded initial weights; channels: other than its own number."""
+    sizes = {"elements": tuple(elements), "frequencies": frequencies, "weighted": weighted}
+    return task.made(model, MODELS, seed, **sizes, **({} if channels is None else {"channels": channels}))
+
+
+def prepare(model: str, raw: Any, **sizes: Any) -> tuple[Any, ...]:
+    """A reader's own crystals, `data.Crystals` or (numbers, positions, cell) of one, as the networks take them."""
+    task.chosen(model, MODELS)
+    if not isinstance(raw, data.Crystals):
+        if not isinstance(raw, list | tuple) or len(raw) != 3:
+            came = f"{len(raw)} items" if isinstance(raw, list | tuple) else type(raw).__name__
+            raise ValueError(f"raw: got {came}, expected data.Crystals, or (numbers, positions, cell) of one")
+        numbers, positions, cell = raw
+        raw = data.as_crystals(numbers, positions, np.asarray(cell)[None], [len(numbers)])
+    *inputs, _ = data.CrystalGraphs(raw, CUTOFF).batch(np.arange(len(raw)))
+    return tuple(torch.as_tensor(x) if isinstance(x, np.ndarray) else x for x in inputs)
+
+
+def splits(
+    crystals: str = "phonon_dos", number: int | None = None, folder: Path | str | None = None, judge: str = "valid"
+) -> tuple[data.Crystals, data.Crystals, data.Crystals]:
+    """The crystals to train on, those by which the epoch is chosen, and those that the errors are of.
+
+    The second are a tenth of the training set, and no compound of theirs is in the first. judge: "valid" and "test", the set's
+    own; "stop", the second ones, by which settings can be chosen before any other was seen.
+    number: only so many to train on. ValueError for other names, and for more crystals than there are.
+    """
+    for name, value, allowed in (("crystals", crystals, SETS), ("judge", judge, JUDGES)):
+        if value not in allowed:
+            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(allowed)}")
+    load = data.alloys if crystals == "alloys" else partial(data.phonon_dos, folder=folder)
+    known = load("train")
+    formulas = np.array(known.formulas)
+    compounds = np.unique(formulas)
+    away = np.isin(formulas, np.random.default_rng(0).permutation(compounds)[: max(1, len(compounds) // 10)])
+    train, stop = known[np.flatnonzero(~away)], known[np.flatnonzero(away)]
+    if number is not None and not 1 <= number <= len(train):
+        raise ValueError(f"number: got {number!r}, expected 1 ... {len(train)}, the training crystals of {crystals!r}")
+    return train[:number], stop, stop if judge == "stop" else load(judge)
+
+
+def run(
+    model: str = "l2",
+    crystals: str = "phonon_dos",
+    number: int | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    lr: float | None = None,
+    folder: Path | str | None = None,
+    judge: str = "valid",
+    channels: int | None = None,
+    massless: bool = False,
+    **how: Any,
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Train, keep the epoch that a tenth of the training set likes best: the network, and a report with its errors on those
+    that `judge` names (see `splits`, `errors`)."""
+    task.positive(number=number, epochs=epochs, lr=lr, channels=channels)
+    task.chosen(model, MODELS)
+    train, stop, judged = splits(crystals, number, folder, judge)
+    sizes: dict[str, Any] = {
+        "elements": sorted({int(n) for part in (train, stop) for n in part.numbers}),
+        "weighted": not massless,
+    }
+    sizes |= {} if channels is None else {"channels": channels}
+    net = make(model, seed, **sizes)
+    recipe = training.Recipe(
+        epochs=epochs or EPOCHS,
+        batch_size=BATCH,
+        optimizer=torch.optim.AdamW,
+        weight_decay=DECAY,
+        lr=lr or LR,
+        schedule=training.warm_cosine,
+        clip=CLIP,
+        best="min",
+    )
+    parts = [data.CrystalGraphs(part, CUTOFF) for part in (train, stop, judged)]
+    history = task.train(net, loss, *parts[:2], recipe=recipe, seed=seed, **how)
+    figures = {"crystals": crystals, "number": len(train), "judge": judge, "test_number": len(judged)}
+    figures |= errors(training.predict(net, parts[2]).numpy(), judged)
+    return net, task.report(TASK, model, seed, net, recipe, history, sizes, **figures)
+
+
+def errors(spectra: Any, crystals: data.Crystals) -> dict[str, float]:
+    """How far spectra (n, F), divided by their maxima, are from the crystals' own.
+
+    test_error: mean square; absolute: mean absolute; r2: 1 - square errors by the spread about one mean of all values; and the
+    mean absolute errors of the mean frequency, 1 / cm, and of the heat capacity at 300 K, k_B an atom.
+    """
+    true, f = crystals.spectra, crystals.frequencies
+    assert true is not None and f is not None
+    off = spectra - true
+    physics = {"frequency_error": data.mean_frequency, "heat_error": data.heat_capacity}
+    return {
+        "test_error": float((off**2).mean()),
+        "absolute": float(np.abs(off).mean()),
+        "r2": float(1 - (off**2).sum() / ((true - true.mean()) ** 2).sum()),
+        **{name: float(np.abs(of(spectra, f) - of(true, f)).mean()) for name, of in physics.items()},
+    }
