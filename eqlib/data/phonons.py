@@ -26,8 +26,8 @@ def heat_capacity(spectra: ArrayLike, frequencies: ArrayLike, temperature: float
     frequencies: (F,), 1 / cm, evenly spaced. temperature: K. ValueError for one that is not above 0.
     Ashcroft and Mermin, Solid state physics (1976), Eq. 23.22; Chen et al. (2021), Eq. 3.
 
-    >>> heat_capacity([0, 1, 1, 0], [0, 100, 200, 300], temperature=300.0).round(3)
-    2.856
+    >>> heat_capacity([0, 1, 1, 0], [0, 100, 200, 300], temperature=300.0).round(3).item()
+    2.862
     """
     if not temperature > 0:
         raise ValueError(f"temperature: got {temperature!r} K, expected one above 0")

@@ -1,7 +1,7 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.angular import AngularNetwork
-from eqlib.models.crystal_trees import crystal_trees
+from eqlib.models.composition import crystal_trees
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
 from eqlib.models.graph_network import GraphNetwork

@@ -18,7 +18,7 @@ def composition(crystals: Crystals) -> Array:
 
     >>> import numpy as np
     >>> from eqlib import data
-    >>> from eqlib.models.crystal_trees import composition
+    >>> from eqlib.models.composition import composition
     >>> salt = data.as_crystals([11, 17], [[0, 0, 0], [2.8, 0, 0]], [2.8 * (1 - np.eye(3))], [2])
     >>> composition(salt)[0, [10, 16, 118]].round(2).tolist()
     [0.5, 0.5, 21.95]

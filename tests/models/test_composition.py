@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eqlib import data
-from eqlib.models.crystal_trees import KINDS, composition, crystal_trees
+from eqlib.models.composition import KINDS, composition, crystal_trees
 
 F = np.arange(51) * 20.0
 
