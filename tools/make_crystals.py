@@ -29,6 +29,7 @@ from npz_file import write
 from numpy.typing import NDArray
 
 from eqlib.data.crystal_file import FORM, FREQUENCIES, SPLITS
+from eqlib.data.elements import NUMBERS
 
 Array = NDArray[np.float64]
 
@@ -157,11 +158,9 @@ def made(strains: int, seed: int) -> tuple[dict[str, NDArray[Any]], dict[str, An
     ends = np.rint(np.cumsum([0.7, 0.1, 0.2]) * len(compounds)).astype(int)
     parts = [names.tolist() for names in np.split(np.array(compounds), ends[:-1])]
     order = [one for names in parts for name in names for one in found[name]]
-    from ase.data import atomic_numbers
-
     arrays = {
         "sizes": [len(one["structure"].symbols) for one in order],
-        "numbers": [atomic_numbers[s] for one in order for s in one["structure"].symbols],
+        "numbers": [NUMBERS[s] for one in order for s in one["structure"].symbols],
         "positions": np.concatenate([one["structure"].places @ one["cell"] for one in order]),
         "cells": np.stack([one["cell"] for one in order]),
         "spectra": np.stack([one["spectrum"] for one in order]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .elements import ELEMENTS
+
 Array = NDArray[np.float64]
 
 
@@ -24,6 +26,18 @@ def whole(name: str, values: ArrayLike) -> NDArray[np.int64]:
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(f"{name}: got {array.dtype} {array.shape}, expected whole numbers in one row")
     return array.astype(np.int64)
+
+
+def atoms(numbers: ArrayLike, sizes: ArrayLike, what: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Atomic numbers (N,) and how many atoms each `what` has, (n,); ValueError for what cannot be, such as none."""
+    z, counts = whole("numbers", numbers), whole("sizes", sizes)
+    if counts.min(initial=1) < 1:
+        raise ValueError(f"sizes: got {what} {int(counts.argmin())} with {counts.min()} atoms, expected at least 1")
+    if z.shape != (counts.sum(),):
+        raise ValueError(f"numbers: got shape {z.shape}, expected ({counts.sum()},), the sum of sizes")
+    if ((z < 1) | (z > len(ELEMENTS))).any():
+        raise ValueError(f"numbers: got {z.min()} ... {z.max()}, expected atomic numbers 1 ... {len(ELEMENTS)}")
+    return z, counts
 
 
 def finite(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:

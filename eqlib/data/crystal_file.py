@@ -42,8 +42,7 @@ def alloys(
     >>> alloys("test", path="crystals.npz")  # doctest: +SKIP
     Crystals(... crystals, ... atoms, spectra at 51 frequencies)
     """
-    if split not in SPLITS:  # before the file is read
-        raise ValueError(f"split: got {split!r}, expected one of {SPLITS}")
+    shipped.known(split, SPLITS)
     file = CRYSTALS if path is None else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file. Make it by tools/make_crystals.py, or pass path=...")

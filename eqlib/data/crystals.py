@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import ragged
-from .arrays import Array, finite, orthogonal, whole
+from .arrays import Array, atoms, finite, orthogonal, whole
 from .elements import ELEMENTS
 
 FLATTEST = 1e-3  # least volume of a cell beside that of a box with its edges
@@ -76,8 +76,8 @@ class Crystals:
     def formulas(self) -> list[str]:
         """Of each crystal: its elements by their symbols' order, with the smallest whole numbers, such as "AlNi3"."""
         found = []
-        for i in range(len(self)):
-            numbers, counts = np.unique(self.numbers[ragged.rows(self.sizes, [i])], return_counts=True)
+        for each in np.split(self.numbers, np.cumsum(self.sizes))[:-1]:
+            numbers, counts = np.unique(each, return_counts=True)
             counts = counts // np.gcd.reduce(counts)
             parts = sorted(zip((ELEMENTS[z - 1] for z in numbers), counts.tolist(), strict=True))
             found.append("".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in parts))
@@ -113,7 +113,7 @@ class Crystals:
         steps = np.stack(np.meshgrid(*(np.arange(n) for n in number), indexing="ij"), -1).reshape(-1, 3)
         of = np.repeat(np.arange(len(self)), self.sizes)
         # Each atom in its own cell, then all of these again in the next.
-        places = [ragged.rows(self.sizes, [i]) for i in range(len(self))]
+        places = np.split(np.arange(len(self.numbers)), np.cumsum(self.sizes))[:-1]
         order = np.concatenate([np.zeros(0, np.int64), *(np.tile(p, len(steps)) for p in places)])
         by = np.concatenate([np.zeros((0, 3), np.int64), *(np.repeat(steps, n, axis=0) for n in self.sizes)])
         positions = self.positions[order] + np.einsum("na,nab->nb", by, self.cells[of[order]])
@@ -148,14 +148,8 @@ def as_crystals(
     >>> as_crystals([11, 17], [[0, 0, 0], [2.8, 0, 0]], [[[0, 2.8, 2.8], [2.8, 0, 2.8], [2.8, 2.8, 0]]], [2]).formulas
     ['ClNa']
     """
-    z, counts = whole("numbers", numbers), whole("sizes", sizes)
+    z, counts = atoms(numbers, sizes, "crystal")
     n = len(counts)
-    if counts.min(initial=1) < 1:
-        raise ValueError(f"sizes: got crystal {int(counts.argmin())} with {counts.min()} atoms, expected at least 1")
-    if z.shape != (counts.sum(),):
-        raise ValueError(f"numbers: got shape {z.shape}, expected ({counts.sum()},), the sum of sizes")
-    if ((z < 1) | (z > len(ELEMENTS))).any():
-        raise ValueError(f"numbers: got {z.min()} ... {z.max()}, expected atomic numbers 1 ... {len(ELEMENTS)}")
     x, lattice = finite("positions", positions, (len(z), 3)), finite("cells", cells, (n, 3, 3))
     box = np.linalg.norm(lattice, axis=2).prod(axis=1)
     flat = ~(np.abs(np.linalg.det(lattice)) > FLATTEST * box)

@@ -57,8 +57,7 @@ def jets(
     >>> len(test), test.labels.tolist(), test.momenta()[0].shape
     (10, [1, 0, 0, 1, 1, 0, 0, 1, 0, 1], (10, 128, 4))
     """
-    if split not in SPLITS:  # before the file is read
-        raise ValueError(f"split: got {split!r}, expected one of {SPLITS}")
+    shipped.known(split, SPLITS)
     arrays, recipe = read(FILE if path is None else Path(path), checksum)
     return unpack(arrays, recipe, shipped.part(split, number, SPLITS, arrays["splits"].tolist(), "jets"))
 

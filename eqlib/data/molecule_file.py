@@ -75,8 +75,7 @@ def small_molecules(
 
 
 def _part(splits: tuple[str, ...], split: str, number: int | None, path: Path, checksum: str | None) -> Molecules:
-    if split not in splits:  # before the file is read
-        raise ValueError(f"split: got {split!r}, expected one of {splits}")
+    shipped.known(split, splits)
     molecules, counts = read(path, checksum)
     return molecules[shipped.part(split, number, SPLITS, counts, "molecules")]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import ragged
-from .arrays import Array, finite, orthogonal, whole
+from .arrays import Array, atoms, finite, orthogonal
 from .elements import ELEMENTS
 
 # CODATA 2018, written out: those of scipy change with its version, and a logged error would change with them.
@@ -148,13 +148,7 @@ def as_molecules(
     >>> as_molecules([8, 1, 1], [[0, 0, 0.12], [0, 0.76, -0.48], [0, -0.76, -0.48]], [3], dipoles=[[0, 0, -0.39]]).moments
     array([0.39])
     """
-    z, counts = whole("numbers", numbers), whole("sizes", sizes)
-    if counts.min(initial=1) < 1:
-        raise ValueError(f"sizes: got molecule {int(counts.argmin())} with {counts.min()} atoms, expected at least 1")
-    if z.shape != (counts.sum(),):
-        raise ValueError(f"numbers: got shape {z.shape}, expected ({counts.sum()},), the sum of sizes")
-    if ((z < 1) | (z > len(ELEMENTS))).any():
-        raise ValueError(f"numbers: got {z.min()} ... {z.max()}, expected atomic numbers 1 ... {len(ELEMENTS)}")
+    z, counts = atoms(numbers, sizes, "molecule")
     n, given = len(counts), {"energies": energies, "dipoles": dipoles, "moments": moments, "gaps": gaps}
     shapes = {"energies": (n,), "dipoles": (n, 3), "moments": (n,), "gaps": (n,), "forces": (len(z), 3)}
     known = {name: finite(name, x, shapes[name]) for name, x in (given | {"forces": forces}).items() if x is not None}

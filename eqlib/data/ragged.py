@@ -44,11 +44,12 @@ class Pairs:
     def __init__(self, pairs: Ints, sizes: Ints) -> None:
         self.pairs, self.sizes = pairs, sizes
         ends = np.searchsorted(pairs[1], np.append(0, np.cumsum(sizes)))
+        self._first = np.cumsum(sizes) - sizes
         self._each = np.diff(ends)  # pairs of each body: its own are one stretch
 
     def of(self, indices: Ints) -> tuple[Ints, Ints]:
         """Pairs (2, E') of these bodies as they would be alone, body after body, and which of all pairs they are, (E',)."""
         which = rows(self._each, indices)
         sizes = self.sizes[indices]
-        moved = np.cumsum(sizes) - sizes - (np.cumsum(self.sizes)[indices] - sizes)
+        moved = np.cumsum(sizes) - sizes - self._first[indices]
         return self.pairs[:, which] + np.repeat(moved, self._each[indices]), which

@@ -43,6 +43,12 @@ def counts(path: Path, splits: NDArray[Any], parts: Sequence[str], total: int, w
     return [int(n) for n in splits]
 
 
+def known(split: str, parts: Sequence[str]) -> None:
+    """ValueError for a part that there is not; before a file is read, too."""
+    if split not in parts:
+        raise ValueError(f"split: got {split!r}, expected one of {tuple(parts)}")
+
+
 def part(split: str, number: int | None, parts: Sequence[str], sizes: Sequence[int], what: str) -> slice:
     """Where the first `number` (None: all) of a part lie, of parts of these sizes one after the other.
 
@@ -52,8 +58,7 @@ def part(split: str, number: int | None, parts: Sequence[str], sizes: Sequence[i
     >>> part("test", 2, ("train", "test"), (10, 5), "jets")
     slice(10, 12, None)
     """
-    if split not in parts:
-        raise ValueError(f"split: got {split!r}, expected one of {tuple(parts)}")
+    known(split, parts)
     place = list(parts).index(split)
     first, most = sum(sizes[:place]), sizes[place]
     if number is not None and not 1 <= number <= most:
