@@ -18,25 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eqlib import data, groups, kernels, models, training
-from eqlib.tasks import task
+from eqlib import data, kernels, models, training
+from eqlib.tasks import atoms, task
 
 TASK = "crystals"
 CUTOFF = 4.0  # angstrom
 NEIGHBOURS = 15.0
 SETS = ("phonon_dos", "alloys")
 JUDGES = ("valid", "test", "stop")
-
-
-def _points(kind: str, degree: int, channels: int, layers: int) -> Any:
-    O3 = groups.O3()
-    radial = partial(kernels.RadialMLP, kernels.Bessel(10, CUTOFF), 64, 64)
-    irreps = [O3.harmonic(J) for J in range(degree + 1)]
-    between, scalars = O3.rep([(channels, a) for a in irreps]), O3.rep([(channels, irreps[0])])
-    if kind == "angles":
-        return models.AngularNetwork(scalars, degree, layers, radial, NEIGHBOURS)
-    how: dict[str, Any] = {"neighbours": NEIGHBOURS, "channels": channels, "residual": True}
-    return models.TensorFieldNetwork(scalars, scalars, [between] * (layers - 1), degree, radial, **how)
 
 
 def network(
@@ -48,8 +37,10 @@ def network(
     weighted: bool = True,
     layers: int = 2,
 ) -> torch.nn.Module:
-    """A `models.PhononNet` around a tensor field network, of irreps up to `degree`, or a network of scalars that sees angles."""
-    return models.PhononNet(_points(kind, degree, channels, layers), elements, frequencies, weighted)
+    """A `models.PhononNet` around a network on points, see `atoms.points`."""
+    radial = partial(kernels.RadialMLP, kernels.Bessel(10, CUTOFF), 64, 64)
+    points = atoms.points(kind, degree, channels, layers, radial, NEIGHBOURS)
+    return models.PhononNet(points, elements, frequencies, weighted)
 
 
 _SIZES = {
@@ -100,14 +91,12 @@ def make(
 def prepare(model: str, raw: Any, **sizes: Any) -> tuple[Any, ...]:
     """A reader's own crystals, `data.Crystals` or (numbers, positions, cell) of one, as the networks take them."""
     task.chosen(model, MODELS)
-    if not isinstance(raw, data.Crystals):
-        if not isinstance(raw, list | tuple) or len(raw) != 3:
-            came = f"{len(raw)} items" if isinstance(raw, list | tuple) else type(raw).__name__
-            raise ValueError(f"raw: got {came}, expected data.Crystals, or (numbers, positions, cell) of one")
-        numbers, positions, cell = raw
-        raw = data.as_crystals(numbers, positions, np.asarray(cell)[None], [len(numbers)])
-    *inputs, _ = data.CrystalGraphs(raw, CUTOFF).batch(np.arange(len(raw)))
-    return tuple(torch.as_tensor(x) if isinstance(x, np.ndarray) else x for x in inputs)
+
+    def one(numbers: Any, positions: Any, cell: Any) -> data.Crystals:
+        return data.as_crystals(numbers, positions, np.asarray(cell)[None], [len(numbers)])
+
+    raw = atoms.own(raw, data.Crystals, ("numbers", "positions", "cell"), one)
+    return atoms.inputs(data.CrystalGraphs(raw, CUTOFF))
 
 
 def splits(

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eqlib import data, groups, kernels, models, training
-from eqlib.tasks import task
+from eqlib import data, kernels, models, training
+from eqlib.tasks import atoms, task
 
 TASK = "molecules"
 CUTOFF = 5.0  # angstrom
@@ -28,34 +28,24 @@ SETS = ("glycol", "small", "acac", "ethanol")
 JUDGES = ("test", "valid", "hot")
 
 
-def tensors(elements: Sequence[int], output: str, degree: int, channels: int, layers: int = 3, hidden: int = 32) -> Any:
-    """A tensor field network of irreps up to `degree`, those of harmonics alone."""
-    O3 = groups.O3()
-    irreps = [O3.harmonic(J) for J in range(degree + 1)]
-    between, scalars = O3.rep([(channels, a) for a in irreps]), O3.rep([(channels, irreps[0])])
-    out = scalars + O3.vector if output == "dipole" else scalars
-    basis = kernels.Bessel(8, CUTOFF)  # one for all layers
-    radial = partial(kernels.RadialMLP, basis, hidden, hidden)
-    points = models.TensorFieldNetwork(
-        scalars, out, [between] * (layers - 1), degree, radial, neighbours=NEIGHBOURS, channels=channels, residual=True
-    )
-    return models.MoleculeNetwork(points, elements, output)
-
-
-def angles(elements: Sequence[int], output: str, degree: int, channels: int, layers: int = 3, hidden: int = 32) -> Any:
-    """Scalars alone, which see angles by harmonics up to `degree`."""
-    O3 = groups.O3()
-    radial = partial(kernels.RadialMLP, kernels.Bessel(8, CUTOFF), hidden, hidden)
-    points = models.AngularNetwork(O3.rep([(channels, O3.trivial)]), degree, layers, radial, NEIGHBOURS)
+def network(
+    elements: Sequence[int], output: str, kind: str, degree: int, channels: int, layers: int = 3, hidden: int = 32
+) -> torch.nn.Module:
+    """A `models.MoleculeNetwork` around a network on points, see `atoms.points`."""
+    radial = partial(kernels.RadialMLP, kernels.Bessel(8, CUTOFF), hidden, hidden)  # one basis for all layers
+    vector = output == "dipole" and kind == "tensors"
+    points = atoms.points(kind, degree, channels, layers, radial, NEIGHBOURS, vector)
     return models.MoleculeNetwork(points, elements, output)
 
 
 MODELS = {
-    "l0": task.model("scalars, which see distances", partial(tensors, degree=0, channels=60), "5 min"),
-    "angles": task.model("scalars, which see distances and angles", partial(angles, degree=3, channels=36), "5 min"),
-    "l1": task.model("scalars and vectors", partial(tensors, degree=1, channels=40), "5 min"),
-    "l2": task.model("tensors up to degree 2", partial(tensors, degree=2, channels=30), "5 min"),
-    "l3": task.model("tensors up to degree 3", partial(tensors, degree=3, channels=22), "5 min"),
+    "l0": task.model("scalars, which see distances", partial(network, kind="tensors", degree=0, channels=60), "5 min"),
+    "angles": task.model(
+        "scalars, which see distances and angles", partial(network, kind="angles", degree=3, channels=36), "5 min"
+    ),
+    "l1": task.model("scalars and vectors", partial(network, kind="tensors", degree=1, channels=40), "5 min"),
+    "l2": task.model("tensors up to degree 2", partial(network, kind="tensors", degree=2, channels=30), "5 min"),
+    "l3": task.model("tensors up to degree 3", partial(network, kind="tensors", degree=3, channels=22), "5 min"),
 }
 
 
@@ -68,8 +58,8 @@ def loss(output: Any, target: Any) -> Tensor:
     if isinstance(output, Tensor):
         return (output - target).square().mean()
     (energy, force), (true_energy, true_force) = output, target
-    atoms = len(force) / len(energy)
-    return (force - true_force).square().mean() + ENERGY * ((energy - true_energy) / atoms).square().mean()
+    each = len(force) / len(energy)
+    return (force - true_force).square().mean() + ENERGY * ((energy - true_energy) / each).square().mean()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,14 +90,12 @@ def make(
 def prepare(model: str, raw: Any, **sizes: Any) -> tuple[Any, ...]:
     """A reader's own molecules, `data.Molecules` or (numbers, positions) of one, as the networks take them."""
     task.chosen(model, MODELS)
-    if not isinstance(raw, data.Molecules):
-        if not isinstance(raw, list | tuple) or len(raw) != 2:
-            came = f"{len(raw)} items" if isinstance(raw, list | tuple) else type(raw).__name__
-            raise ValueError(f"raw: got {came}, expected data.Molecules, or (numbers, positions) of one")
-        numbers, positions = raw
-        raw = data.as_molecules(numbers, positions, [len(numbers)])
-    *inputs, _ = data.MoleculeGraphs(raw, CUTOFF, None).batch(np.arange(len(raw)))
-    return tuple(torch.as_tensor(x) if isinstance(x, np.ndarray) else x for x in inputs)
+
+    def one(numbers: Any, positions: Any) -> data.Molecules:
+        return data.as_molecules(numbers, positions, [len(numbers)])
+
+    raw = atoms.own(raw, data.Molecules, ("numbers", "positions"), one)
+    return atoms.inputs(data.MoleculeGraphs(raw, CUTOFF, None))
 
 
 def splits(
