@@ -103,6 +103,7 @@ def main() -> None:
     line = {
         "parameters": parameters,
         "epochs": args.epochs,
+        "steps": steps,
         "lr": args.lr,
         "test_error": float(np.sqrt((force_off**2).mean())),
         "energy_error": float(np.sqrt((energy_off**2).mean())),
