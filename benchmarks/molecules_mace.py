@@ -68,13 +68,8 @@ def command(folder: Path, epochs: int, lr: float, seed: int, elements: list[int]
 def main() -> None:
     """JOB: frames, an npz with numbers (a,) and, of train_ and test_, positions, energies, forces; epochs, lr, seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "frames", type=Path, help="npz: numbers (a,), and of `train_` and `test_`: positions, energies, forces"
-    )
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--lr", type=float, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    parser.add_argument("--here", metavar="JOB", type=json.loads, required=True, help=argparse.SUPPRESS)
+    args = argparse.Namespace(**parser.parse_args().here)
     torch.set_num_threads(1)
     with np.load(args.frames, allow_pickle=False) as file:
         known = dict(file)
