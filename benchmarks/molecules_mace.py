@@ -5,8 +5,9 @@
 
 The package pins another e3nn than the `bench` extra has, so it has an environment of its own. Its authors' own training command
 runs as they ship it (loss, moving average of the weights, AMSGrad, gradient clipping), with the settings that the package's
-README gives for small molecules, made small enough for a CPU: 32x0e + 32x1o, correlation 3, two layers, batches of five. The
-learning rate falls by the same factor in every epoch, to 1.5 % in the last.
+README gives for small molecules, made small enough for a CPU: 32x0e + 32x1o, correlation 3, two layers, batches of five. But it
+starts from the mean energy (ScaleShiftMACE): ten epochs at 0.01 left 85 meV / angstrom so, and 115 without (MACE). The learning
+rate falls by the same factor in every epoch, to 1.5 % in the last.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def command(folder: Path, epochs: int, lr: float, seed: int, elements: list[int]
     """The options of its training command."""
     options = {
         "name": "mace",
-        "model": "MACE",
+        "model": "ScaleShiftMACE",
         "train_file": folder / "train.xyz",
         "valid_file": folder / "valid.xyz",
         "E0s": str(dict.fromkeys(elements, 0.0)),  # energies come without those of the atoms
@@ -51,7 +52,7 @@ def command(folder: Path, epochs: int, lr: float, seed: int, elements: list[int]
         "r_max": 5.0,
         "batch_size": BATCH,
         "max_num_epochs": epochs,
-        "eval_interval": epochs,  # its time is for training
+        "eval_interval": max(1, epochs - 1),  # in the first epoch and in the last, whose weights are kept: its time is for training
         "lr": lr,
         "scheduler": "ExponentialLR",
         "lr_scheduler_gamma": END ** (1 / epochs),
