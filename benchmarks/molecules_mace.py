@@ -52,7 +52,7 @@ def command(folder: Path, epochs: int, lr: float, seed: int, elements: list[int]
         "r_max": 5.0,
         "batch_size": BATCH,
         "max_num_epochs": epochs,
-        "eval_interval": max(1, epochs - 1),  # in the first epoch and in the last, whose weights are kept: its time is for training
+        "eval_interval": max(1, epochs - 1),  # the first and the last, whose weights are kept: time is for training
         "lr": lr,
         "scheduler": "ExponentialLR",
         "lr_scheduler_gamma": END ** (1 / epochs),
