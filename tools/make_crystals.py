@@ -154,17 +154,20 @@ def made(strains: int, seed: int) -> tuple[dict[str, NDArray[Any]], dict[str, An
             f"{structure.name}: {done} of {len(everything)}, {seconds // 60:02d}:{seconds % 60:02d} left",
             file=sys.stderr,
         )
-    compounds = [str(name) for name in random.permutation([*found])]
+    of: dict[str, list[dict[str, Any]]] = {}  # by formula: CuAu in L1_0 and in B2 are on one side
+    for name, those in found.items():
+        of.setdefault(name.split()[0], []).extend(those)
+    compounds = [str(name) for name in random.permutation([*of])]
     ends = np.rint(np.cumsum([0.7, 0.1, 0.2]) * len(compounds)).astype(int)
     parts = [names.tolist() for names in np.split(np.array(compounds), ends[:-1])]
-    order = [one for names in parts for name in names for one in found[name]]
+    order = [one for names in parts for name in names for one in of[name]]
     arrays = {
         "sizes": [len(one["structure"].symbols) for one in order],
         "numbers": [NUMBERS[s] for one in order for s in one["structure"].symbols],
         "positions": np.concatenate([one["structure"].places @ one["cell"] for one in order]),
         "cells": np.stack([one["cell"] for one in order]),
         "spectra": np.stack([one["spectrum"] for one in order]),
-        "splits": [sum(len(found[name]) for name in names) for names in parts],
+        "splits": [sum(len(of[name]) for name in names) for names in parts],
     }
     packed = {name: np.asarray(arrays[name]).astype(kind) for name, kind in FORM.items()}
     recipe = {
