@@ -33,8 +33,8 @@ def alloys(
 ) -> Crystals:
     """Al, Ni, Cu, Pd, Ag, Pt, Au and their alloys by pairs, each at rest and strained, with densities of states by EMT.
 
-    split: "train", "valid" or "test", of other compounds each: all structures and strains of one formula are in the same. Names such as
-    "CuAu3 L1_2, strain 2". Frequencies 0, 8 ... 400 / cm. `recipe` has what was dropped as unstable.
+    split: "train", "valid" or "test", of other compounds each: all structures and strains of one formula are in the same. Names
+    such as "CuAu3 L1_2, strain 2". Frequencies 0, 8 ... 400 / cm. `recipe` has what was dropped as unstable.
     number: only the first so many. path: a file that tools/make_crystals.py wrote. checksum: its SHA-256; None: not checked.
     Raises ValueError for an unknown split, a number that cannot be, and for a truncated, damaged or other file, naming it;
     FileNotFoundError if there is none.
