@@ -1,0 +1,143 @@
+"""Crystals: the phonon density of states by networks of several degrees and by trees; writes benchmarks/results/crystals.json.
+
+    python benchmarks/crystals.py                                        # the parts on shipped alloys that the log lacks
+    python benchmarks/crystals.py --part ablation trees long ensemble --data FOLDER     # FOLDER has the public table
+    python benchmarks/crystals.py --part alloys --models l0 --seeds 0 --again          # beside the logged numbers
+
+Data, networks and measures are those of `eqlib.tasks.crystals`; errors are of the sets' own validation crystals (alloys: test).
+The epoch is chosen by a tenth of the training set. Parts:
+
+alloys      shipped alloys: l0, angles, l2, and trees
+ablation    public table: degrees 0 to 3, an invariant network that sees angles, l2 without masses; equal epochs
+trees       public table: extra-trees and a forest on composition, density and masses, as they are and divided by their maxima
+long        public table: l2 for LONG epochs; the weights are kept
+ensemble    the mean of the kept networks' spectra, and of those and extra-trees
+
+Lines have R^2 for each frequency as well, `r2_each`. The weights of KEPT go to checkpoints/. Unfinished runs stay in --kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqlib import data, models, training
+from eqlib.models.composition import KINDS
+from eqlib.tasks import crystals, task
+
+RESULTS = Path(__file__).parent / "results" / "crystals.json"
+CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+SEEDS = (0, 1, 2)
+PARTS = ("alloys", "ablation", "trees", "long", "ensemble")
+BEST = "l2"
+LONG = 100  # epochs
+ABLATION = [{"model": m} for m in crystals.MODELS] + [{"model": BEST, "massless": True}]
+
+
+def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The runs of a part, each by everything that tells it from the others."""
+    names = args.models or [*crystals.MODELS, *KINDS]
+
+    def seeded(*wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"part": part, "seed": s} | one for s in args.seeds for one in wanted if one["model"] in names]
+
+    trees = [{"model": kind, "divided": divided} for kind in KINDS for divided in (False, True)]
+    return {
+        "alloys": lambda: seeded(*({"model": m} for m in ("l0", "angles", BEST)), *trees),
+        "ablation": lambda: seeded(*({"massless": False} | one for one in ABLATION)),
+        "trees": lambda: seeded(*trees),
+        "long": lambda: seeded({"model": BEST, "epochs": LONG}),
+        "ensemble": lambda: [{"part": part, "seed": 0, "model": m} for m in ("networks", "networks and trees")],
+    }[part]()
+
+
+def known(args: argparse.Namespace, part: str) -> tuple[data.Crystals, data.Crystals]:
+    """All training crystals of a part's set, and those that its errors are of."""
+    if part == "alloys":
+        return data.alloys("train"), data.alloys("test")
+    return data.phonon_dos("train", args.data), data.phonon_dos("valid", args.data)
+
+
+def judged(spectra: np.ndarray, true: data.Crystals) -> dict[str, Any]:
+    """The task's errors, and R^2 for each frequency: 1 - square errors by the spread of that frequency's own values."""
+    assert true.spectra is not None
+    off, spread = (spectra - true.spectra) ** 2, (true.spectra - true.spectra.mean(0)) ** 2
+    return crystals.errors(spectra, true) | {"r2_each": np.round(1 - off.sum(0) / spread.sum(0), 3).tolist()}
+
+
+def grown(args: argparse.Namespace, part: str, model: str, divided: bool, seed: int) -> dict[str, Any]:
+    """A line of trees."""
+    train, true = known(args, part)
+    start = time.process_time()
+    found = models.crystal_trees(model, train, true, seed)
+    seconds = time.process_time() - start
+    found = found / found.max(1, keepdims=True) if divided else found
+    line = {"model": model, "divided": divided, "seed": seed, "number": len(train), "test_number": len(true)}
+    return line | judged(found, true) | {"cpu_seconds": round(seconds, 1)} | training.runs.stamp()
+
+
+def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]:
+    """A line of a network: one call of the task."""
+    checkpoint = args.kept / f"crystals-{part}-{'-'.join(map(str, given.values()))}.pt"
+    which = {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"folder": args.data}
+    net, report = crystals.run(**given, **which, checkpoint=checkpoint)
+    checkpoint.unlink()
+    line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()
+    name = kept(given["seed"]) if part == "long" else "crystals-alloys.pt"
+    if part == "long" or (part, given["model"], given["seed"]) == ("alloys", BEST, 0):
+        training.save_weights(net, CHECKPOINTS / name, **line)
+    _, true = known(args, part)
+    return line | judged(predicted(net, true), true)
+
+
+def kept(seed: int) -> str:
+    """The file of a long run's weights."""
+    return f"crystals-{BEST}-{seed}.pt"
+
+
+def predicted(net: Any, true: data.Crystals) -> np.ndarray:
+    """Spectra (n, F) of crystals."""
+    return np.asarray(training.predict(net, data.CrystalGraphs(true, crystals.CUTOFF)))
+
+
+def ensemble(args: argparse.Namespace, part: str, model: str, seed: int) -> dict[str, Any]:
+    """A line of the kept networks' mean; with trees: half of it, and half of extra-trees' spectra."""
+    train, true = known(args, part)
+    nets = [training.load(CHECKPOINTS / kept(s)).network for s in SEEDS]
+    found = np.mean([predicted(net, true) for net in nets], 0)
+    if "trees" in model:
+        found = (found + models.crystal_trees("extra-trees", train, true, seed)) / 2
+    return {"model": model, "seed": seed, "test_number": len(true)} | judged(found, true) | training.runs.stamp()
+
+
+def run(args: argparse.Namespace, part: str, **point: Any) -> dict[str, Any]:
+    """A line of the log."""
+    how = ensemble if part == "ensemble" else grown if point["model"] in KINDS else trained
+    start = time.perf_counter()
+    line = {"command": f"python benchmarks/crystals.py --part {part}"} | how(args, part, **point)
+    return {"part": part, "seconds": round(time.perf_counter() - start, 1)} | line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, nargs="+", default=PARTS[:1])
+    parser.add_argument("--models", nargs="+", choices=[*crystals.MODELS, *KINDS], help="these alone")
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="with the public table (default: the cache's)")
+    parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "eqlib-crystals")
+    parser.add_argument("--log", type=Path, default=RESULTS, help="several processes: one log each")
+    parser.add_argument("--again", action="store_true", help="logged runs too, printed beside the log")
+    args = parser.parse_args()
+    args.kept.mkdir(exist_ok=True)
+    for part in args.part:
+        training.runs.fill(args.log, points(part, args), partial(run, args), "test_error", args.again)
+
+
+if __name__ == "__main__":
+    main()
