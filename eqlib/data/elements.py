@@ -1,4 +1,4 @@
-"""The elements: symbols and masses by atomic number."""
+"""The elements: symbols, masses and places in the periodic table by atomic number."""
 
 #: Symbols in the order of atomic numbers: ELEMENTS[n - 1] has number n.
 ELEMENTS = tuple(
@@ -23,3 +23,19 @@ MASSES = tuple(
         "281.165 281.166 285.177 286.182 289.19 289.194 293.204 293.208 294.214".split(),
     )
 )
+
+
+def place(number: int) -> tuple[int, int]:
+    """Period 1 ... 7 and group 1 ... 18 of an atomic number; lanthanides and actinides are of group 3.
+
+    >>> place(6), place(79), place(60)
+    ((2, 14), (6, 11), (6, 3))
+    """
+    if not 1 <= number <= len(ELEMENTS):
+        raise ValueError(f"number: got {number!r}, expected 1 ... {len(ELEMENTS)}")
+    noble = (0, 2, 10, 18, 36, 54, 86, 118)
+    period = next(p for p, last in enumerate(noble) if number <= last)
+    first, last = number - noble[period - 1], noble[period] - number  # 1 for an alkali metal, 0 for a noble gas
+    if first <= 2 and period > 1:
+        return period, first
+    return period, 1 if number == 1 else max(3, 18 - last)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from eqlib.data.elements import ELEMENTS
+
 
 class Elements(torch.nn.Module):
     """Atomic numbers (N,), int64 -> (N,), int64: 0, 1, ... in the order of `numbers`, those of training.
@@ -21,7 +23,7 @@ class Elements(torch.nn.Module):
 
     def __init__(self, numbers: Sequence[int]) -> None:
         super().__init__()
-        if not numbers or len({*numbers}) < len(numbers) or min(numbers) < 1:
+        if not numbers or len({*numbers}) < len(numbers) or min(numbers) < 1 or max(numbers) > len(ELEMENTS):
             raise ValueError(f"elements: got {list(numbers)}, expected atomic numbers, each once")
         self.numbers = tuple(int(n) for n in numbers)
         table = torch.full((max(self.numbers) + 1,), -1, dtype=torch.int64)

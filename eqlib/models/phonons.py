@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eqlib.data.elements import MASSES
+from eqlib.data.elements import MASSES, place
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import in_range
 from eqlib.groups import Rep
@@ -16,21 +16,26 @@ from eqlib.models.elements import Elements
 from eqlib.models.heads import perceptron, rep_of
 
 HEAVY = 100.0  # u: masses are divided by it
+PERIODS, GROUPS = 7, 18
 
 
 class PhononNet(torch.nn.Module):
     """Densities of states (n, frequencies), 0 or more, the largest of each 1, by a network on points between its two ends.
 
-    An atom enters as its element's weights times its mass, (m W_z + b), through SiLU: what it is and how heavy it is. The
-    network's scalars of each atom become its own density of states, 0 or more; a crystal's is their sum, without a bias behind
-    it, divided by its maximum. So a larger cell of the same crystal gives the same. After Z. Chen et al., Direct prediction of
-    phonon density of states with Euclidean neural networks, Advanced Science 8, 2004214 (2021), Fig. 1; the review's Fig. 4.
+    An atom enters as the one-hot vector of its element times its mass, m e_z, through a linear map and SiLU: what it is and how
+    heavy it is. One-hot vectors of its period and group stand beside that of the element, so that what is learnt of one element
+    serves its neighbours in the periodic table. The network's scalars of each atom become its own density of states, 0 or more;
+    a crystal's is their sum, without a bias behind it, divided by its maximum. So a larger cell of the same crystal gives the
+    same. After Z. Chen et al., Direct prediction of phonon density of states with Euclidean neural networks, Advanced Science 8,
+    2004214 (2021), Fig. 1; the review's Fig. 4. Period and group are not theirs.
 
     Args:
         points: a module of (features (N, rep_in.dim), Edges) -> (N, rep_out.dim), with these reps as attributes, scalars both.
         elements: the atomic numbers it may be given.
         frequencies: how many.
-        weighted: whether an element's weights are multiplied by its mass.
+        weighted: whether one-hot vectors are multiplied by the mass.
+        placed: whether period and group stand beside the element.
+        dropout: the share of an atom's features that training leaves out before each layer of the readout.
 
     >>> import torch
     >>> from eqlib import graphs, groups, kernels, models
@@ -44,7 +49,13 @@ class PhononNet(torch.nn.Module):
     """
 
     def __init__(
-        self, points: torch.nn.Module, elements: Sequence[int], frequencies: int = 51, weighted: bool = True
+        self,
+        points: torch.nn.Module,
+        elements: Sequence[int],
+        frequencies: int = 51,
+        weighted: bool = True,
+        placed: bool = True,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         rep_in, rep_out = rep_of(points, "rep_in"), rep_of(points, "rep_out")
@@ -53,16 +64,24 @@ class PhononNet(torch.nn.Module):
                 raise ValueError(f"points: got {name} {rep}, expected scalars")
         if frequencies < 1:
             raise ValueError(f"frequencies: got {frequencies!r}, expected at least 1")
-        self.points, self.weighted = points, weighted
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout: got {dropout!r}, expected 0 or more and below 1")
+        self.points, self.weighted, self.placed = points, weighted, placed
         self._kinds = Elements(elements)
         self.elements = self._kinds.numbers
-        self.embedding = torch.nn.Embedding(len(self.elements), rep_in.dim)
-        self.bias = torch.nn.Parameter(torch.zeros(rep_in.dim))
-        self.readout = perceptron([rep_out.dim, rep_out.dim, frequencies])
+        hot = torch.eye(len(self.elements))
+        if placed:
+            period, group = torch.tensor([place(n) for n in self.elements]).T - 1
+            hot = torch.cat([hot, torch.eye(PERIODS)[period], torch.eye(GROUPS)[group]], 1)
         masses = torch.tensor([MASSES[n - 1] / HEAVY if weighted else 1.0 for n in self.elements])
-        self.register_buffer("masses", masses[:, None], persistent=False)
+        self.register_buffer("inputs", hot * masses[:, None], persistent=False)
+        self.embedding = torch.nn.Linear(hot.shape[1], rep_in.dim)
+        torch.nn.init.normal_(self.embedding.weight, std=hot[0].sum().item() ** -0.5)
+        torch.nn.init.zeros_(self.embedding.bias)
+        self.readout = perceptron([rep_out.dim, rep_out.dim, frequencies])
+        self.dropout = torch.nn.Dropout(dropout)
 
-    masses: Tensor
+    inputs: Tensor
 
     def forward(self, numbers: Tensor, pairs: Tensor, vectors: Tensor, batch: Tensor, crystals: int) -> Tensor:
         """numbers (N,) and batch (N,), the crystal of each atom, int64; pairs (2, E), source above target, with vectors (E, 3),
@@ -83,9 +102,10 @@ class PhononNet(torch.nn.Module):
 
     def atoms(self, numbers: Tensor, edges: Edges) -> Tensor:
         """What each atom adds to the density of states of its crystal before that is divided by its maximum, (N, frequencies)."""
-        kinds = self._kinds(numbers)
-        x = torch.nn.functional.silu(self.embedding(kinds) * self.masses[kinds] + self.bias)
-        return torch.relu(self.readout(self.points(x, edges)))
+        x = self.points(torch.nn.functional.silu(self.embedding(self.inputs[self._kinds(numbers)])), edges)
+        for layer in self.readout:
+            x = layer(self.dropout(x) if isinstance(layer, torch.nn.Linear) else x)
+        return torch.relu(x)
 
     def stages(self) -> list[tuple[str, list[str], str]]:
         """What it does, step by step, for `viz.plot_stages`: the review's Fig. 4 with this network's own reps and sizes.
@@ -96,7 +116,7 @@ class PhononNet(torch.nn.Module):
         >>> tfn = models.TensorFieldNetwork(O3.rep("8x0e"), O3.rep("4x0e"), ["8x0e+2x1o"], 1, lambda: kernels.Bessel(4, 3.0))
         >>> for title, texts, below in models.PhononNet(tfn, [29, 79]).stages():
         ...     print(f"{title}: {', '.join(texts)}")
-        atoms: 2 elements, × mass
+        atoms: 2 elements, 7 periods, 18 groups, × mass
         embed: 8x0e
         convolve: 8x0e, 2x1o
         convolve: 4x0e
@@ -107,10 +127,11 @@ class PhononNet(torch.nn.Module):
         def texts(rep: Rep) -> list[str]:
             return [f"{mul}x{a.label}" for mul, a in rep.blocks]
 
+        table = [f"{PERIODS} periods", f"{GROUPS} groups"] * self.placed
         gates = [gate.rep for gate in getattr(self.points, "gates", [])]
         rep_in, rep_out = rep_of(self.points, "rep_in"), rep_of(self.points, "rep_out")
         return [
-            ("atoms", [f"{len(self.elements)} elements", *["× mass"] * self.weighted], "one-hot"),
+            ("atoms", [f"{len(self.elements)} elements", *table, *["× mass"] * self.weighted], "one-hot"),
             ("embed", texts(rep_in), "linear, SiLU"),
             *(("convolve", texts(rep), "neighbours,\nthen a gate") for rep in gates),
             ("convolve", texts(rep_out), "neighbours"),

@@ -24,6 +24,7 @@ from eqlib.tasks import atoms, task
 TASK = "crystals"
 CUTOFF = 4.0  # angstrom
 NEIGHBOURS = 15.0
+DROPOUT = 0.3
 SETS = ("phonon_dos", "alloys")
 JUDGES = ("valid", "test", "stop")
 
@@ -35,12 +36,13 @@ def network(
     channels: int,
     frequencies: int = 51,
     weighted: bool = True,
+    placed: bool = True,
     layers: int = 2,
 ) -> torch.nn.Module:
     """A `models.PhononNet` around a network on points, see `atoms.points`."""
     radial = partial(kernels.RadialMLP, kernels.Bessel(10, CUTOFF), 64, 64)
     points = atoms.points(kind, degree, channels, layers, radial, NEIGHBOURS)
-    return models.PhononNet(points, elements, frequencies, weighted)
+    return models.PhononNet(points, elements, frequencies, weighted, placed, DROPOUT)
 
 
 _SIZES = {
@@ -70,7 +72,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--number", type=int, help="training crystals (default: all)")
     add("--judge", choices=JUDGES, help="which crystals the errors are of, see splits (default: valid)")
     add("--channels", type=int, help="copies of each irrep (default: those of the model)")
-    add("--massless", action="store_true", help="elements alone at the door, without their masses")
+    add("--massless", action="store_true", help="one-hot vectors at the door without masses")
+    add(
+        "--one-hot",
+        action="store_true",
+        dest="one_hot",
+        help="elements alone at the door, without their periods and groups",
+    )
     add("--epochs", type=int, help=f"(default: {EPOCHS})")
     add("--lr", type=float, help=f"learning rate at its highest (default: {LR})")
 
@@ -82,9 +90,10 @@ def make(
     frequencies: int = 51,
     channels: int | None = None,
     weighted: bool = True,
+    placed: bool = True,
 ) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights; channels: other than its own number."""
-    sizes = {"elements": tuple(elements), "frequencies": frequencies, "weighted": weighted}
+    sizes = {"elements": tuple(elements), "frequencies": frequencies, "weighted": weighted, "placed": placed}
     return task.made(model, MODELS, seed, **sizes, **({} if channels is None else {"channels": channels}))
 
 
@@ -133,6 +142,7 @@ def run(
     judge: str = "valid",
     channels: int | None = None,
     massless: bool = False,
+    one_hot: bool = False,
     **how: Any,
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Train, keep the epoch that a tenth of the training set likes best: the network, and a report with its errors on those
@@ -143,6 +153,7 @@ def run(
     sizes: dict[str, Any] = {
         "elements": sorted({int(n) for part in (train, stop) for n in part.numbers}),
         "weighted": not massless,
+        "placed": not one_hot,
     }
     sizes |= {} if channels is None else {"channels": channels}
     net = make(model, seed, **sizes)

@@ -8,7 +8,7 @@ import torch
 
 from eqlib import data, groups
 from eqlib.data import crystal_file
-from eqlib.data.elements import ELEMENTS, MASSES
+from eqlib.data.elements import ELEMENTS, MASSES, place
 from eqlib.data.phonons import KELVIN
 
 SALT = [11, 17], [[0, 0, 0], [2.8, 0, 0]], [[[0, 2.8, 2.8], [2.8, 0, 2.8], [2.8, 2.8, 0]]], [2]
@@ -134,6 +134,27 @@ def test_elements_have_masses():
     assert len(MASSES) == len(ELEMENTS) == 118
     for symbol, mass in (("H", 1.008), ("C", 12.011), ("Fe", 55.845), ("Au", 196.967), ("U", 238.029)):
         assert MASSES[ELEMENTS.index(symbol)] == mass
+
+
+def test_places_in_the_periodic_table():
+    """Columns that everybody knows, each element in one place, but for the lanthanides and the actinides."""
+    columns = {
+        1: "H Li Na K Rb Cs Fr",
+        2: "Be Mg Ca Sr Ba Ra",
+        3: "Sc Y La Lu Ac Ce Lr",
+        4: "Ti Zr Hf Rf",
+        10: "Ni Pd Pt Ds",
+    }
+    columns |= {13: "B Al Ga In Tl Nh", 17: "F Cl Br I At Ts", 18: "He Ne Ar Kr Xe Rn Og"}
+    for group, symbols in columns.items():
+        for symbol in symbols.split():
+            assert place(ELEMENTS.index(symbol) + 1)[1] == group, symbol
+    places = [place(n) for n in range(1, 119)]
+    assert [sum(p == period for p, _ in places) for period in range(1, 8)] == [2, 8, 8, 18, 18, 32, 32]
+    once = {where for where in places if places.count(where) == 1}
+    assert {where for where in places if places.count(where) > 1} == {(6, 3), (7, 3)} and len(once) == 118 - 30
+    with pytest.raises(ValueError, match="number: got 119, expected 1 ... 118"):
+        place(119)
 
 
 def test_heat_capacity_is_the_slope_of_the_energy_and_has_its_limits():

@@ -100,9 +100,28 @@ def test_masses_enter_or_not():
     for weighted in (True, False):
         net = network("l0", weighted=weighted)
         with torch.no_grad():
-            net.embedding.weight.copy_(net.embedding.weight[:1].expand(3, -1))
+            net.embedding.weight.copy_(net.embedding.weight[:, :1].expand_as(net.embedding.weight))
             differ = (spectra(net, crystal()) - spectra(net, crystal([22, 56, 8, 8, 8]))).abs().max()
         assert (differ > 1e-4) == weighted
+
+
+def test_period_and_group_enter_or_not():
+    """With no weights of the elements' own: of two of one mass and place nothing differs, and place alone tells others apart."""
+    for placed in (True, False):
+        net = network("l0", weighted=False, placed=placed)
+        with torch.no_grad():
+            net.embedding.weight[:, :3] = 0
+            differ = (spectra(net, crystal()) - spectra(net, crystal([22, 56, 8, 8, 8]))).abs().max()
+        assert (differ > 1e-4) == placed
+
+
+def test_dropout_is_for_training_alone():
+    net = network("l1")
+    assert net.dropout.p == task.DROPOUT > 0
+    once, again = spectra(net, crystal()), spectra(net, crystal())
+    assert torch.equal(once, again)
+    net.train()
+    assert not torch.equal(spectra(net, crystal()), spectra(net, crystal()))
 
 
 def test_an_element_never_trained_on_is_named():
@@ -118,6 +137,8 @@ def test_an_element_never_trained_on_is_named():
         ({"elements": []}, "elements: got "),
         ({"elements": [8, 8]}, "elements: got "),
         ({"frequencies": 0}, "frequencies: got 0"),
+        ({"dropout": 1.0}, "dropout: got 1.0, expected 0 or more and below 1"),
+        ({"elements": [200]}, "elements: got .*200"),
         ({"points": torch.nn.Identity()}, "without a rep 'rep_in'"),
     ],
 )
