@@ -1,17 +1,16 @@
 """Crystals: the phonon density of states by networks of several degrees and by trees; writes benchmarks/results/crystals.json.
 
     python benchmarks/crystals.py                                        # the parts on shipped alloys that the log lacks
-    python benchmarks/crystals.py --part ablation trees long ensemble --data FOLDER     # FOLDER has the public table
+    python benchmarks/crystals.py --part ablation trees ensemble --data FOLDER         # FOLDER has the public table
     python benchmarks/crystals.py --part alloys --models l0 --seeds 0 --again          # beside the logged numbers
 
 Data, networks and measures are those of `eqlib.tasks.crystals`; errors are of the sets' own validation crystals (alloys: test).
 The epoch is chosen by a tenth of the training set. Parts:
 
 alloys      shipped alloys: l0, angles, l2, and trees
-ablation    public table: degrees 0 to 3, an invariant network that sees angles, l2 without masses; equal epochs
+ablation    public table: degrees 0 to 3, an invariant network that sees angles, l2 without masses and without periods and groups
 trees       public table: extra-trees and a forest on composition, density and masses, as they are and divided by their maxima
-long        public table: l2 for LONG epochs; the weights are kept
-ensemble    the mean of the kept networks' spectra, and of those and extra-trees
+ensemble    the mean of the spectra of l2's three seeds, and of those and extra-trees
 
 Lines have R^2 for each frequency as well, `r2_each`. The weights of KEPT go to checkpoints/. Unfinished runs stay in --kept.
 """
@@ -34,10 +33,10 @@ from eqlib.tasks import crystals, task
 RESULTS = Path(__file__).parent / "results" / "crystals.json"
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 SEEDS = (0, 1, 2)
-PARTS = ("alloys", "ablation", "trees", "long", "ensemble")
+PARTS = ("alloys", "ablation", "trees", "ensemble")
 BEST = "l2"
-LONG = 100  # epochs
-ABLATION = [{"model": m} for m in crystals.MODELS] + [{"model": BEST, "massless": True}]
+WHOLE = {"massless": False, "one_hot": False}
+ABLATION = [{"model": m} for m in crystals.MODELS] + [{"model": BEST, part: True} for part in WHOLE]
 
 
 def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -50,9 +49,8 @@ def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     trees = [{"model": kind, "divided": divided} for kind in KINDS for divided in (False, True)]
     return {
         "alloys": lambda: seeded(*({"model": m} for m in ("l0", "angles", BEST)), *trees),
-        "ablation": lambda: seeded(*({"massless": False} | one for one in ABLATION)),
+        "ablation": lambda: seeded(*(WHOLE | one for one in ABLATION)),
         "trees": lambda: seeded(*trees),
-        "long": lambda: seeded({"model": BEST, "epochs": LONG}),
         "ensemble": lambda: [{"part": part, "seed": 0, "model": m} for m in ("networks", "networks and trees")],
     }[part]()
 
@@ -89,15 +87,16 @@ def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
     checkpoint.unlink()
     line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()
-    name = kept(given["seed"]) if part == "long" else "crystals-alloys.pt"
-    if part == "long" or (part, given["model"], given["seed"]) == ("alloys", BEST, 0):
+    whole = given["model"] == BEST and not given.get("massless") and not given.get("one_hot")
+    if whole and (part != "alloys" or given["seed"] == 0):
+        name = kept(given["seed"]) if part == "ablation" else "crystals-alloys.pt"
         training.save_weights(net, CHECKPOINTS / name, **line)
     _, true = known(args, part)
     return line | judged(predicted(net, true), true)
 
 
 def kept(seed: int) -> str:
-    """The file of a long run's weights."""
+    """The file of the weights of a seed on the public table."""
     return f"crystals-{BEST}-{seed}.pt"
 
 

@@ -104,6 +104,16 @@ from eqlib.kernels import steerable
 right = steerable.angular_basis
 steerable.angular_basis = lambda a, b, degree: right(a, b, degree)[: 0 if degree == 1 else None]
 """,
+    # An atom is no neighbour of its own images.
+    "10_phonons.ipynb": """
+from eqlib import graphs
+right = graphs.neighbours
+def wrong(*args, **given):
+    found = right(*args, **given)
+    kept = found.source != found.target
+    return graphs.Edges(found.source[kept], found.target[kept], found.vectors[kept], found.targets)
+graphs.neighbours = wrong
+""",
     # Boosts that go a millionth too far, in every irrep alike.
     "12_lorentz_group.ipynb": """
 import numpy as np

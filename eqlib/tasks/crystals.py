@@ -53,10 +53,10 @@ _SIZES = {
     "l3": ("tensors up to degree 3", "tensors", 3, 52),
 }
 MODELS = {
-    name: task.model(about, partial(network, kind=kind, degree=degree, channels=channels), "15 min")
+    name: task.model(about, partial(network, kind=kind, degree=degree, channels=channels), "2 min")
     for name, (about, kind, degree, channels) in _SIZES.items()
 }
-BATCH, EPOCHS, LR, DECAY, CLIP = 16, 60, 3e-3, 1e-2, 1.0
+BATCH, EPOCHS, LR, DECAY, CLIP = 16, 40, 3e-3, 1e-2, 1.0
 
 
 def loss(output: Tensor, target: Tensor) -> Tensor:
