@@ -35,6 +35,8 @@ class PhononNet(torch.nn.Module):
         frequencies: how many.
         weighted: whether one-hot vectors are multiplied by the mass.
         placed: whether period and group stand beside the element.
+        divided: whether a crystal's sum is divided by its maximum, as the data are and as published; else by its number of
+            atoms, which lets the network hedge: of two peaks that are equally likely it may say half of each.
         dropout: the share of an atom's features that training leaves out before each layer of the readout.
 
     >>> import torch
@@ -55,6 +57,7 @@ class PhononNet(torch.nn.Module):
         frequencies: int = 51,
         weighted: bool = True,
         placed: bool = True,
+        divided: bool = True,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -66,7 +69,7 @@ class PhononNet(torch.nn.Module):
             raise ValueError(f"frequencies: got {frequencies!r}, expected at least 1")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout: got {dropout!r}, expected 0 or more and below 1")
-        self.points, self.weighted, self.placed = points, weighted, placed
+        self.points, self.weighted, self.placed, self.divided = points, weighted, placed, divided
         self._kinds = Elements(elements)
         self.elements = self._kinds.numbers
         hot = torch.eye(len(self.elements))
@@ -98,6 +101,8 @@ class PhononNet(torch.nn.Module):
         if not torch.compiler.is_compiling() and not self.training and empty.any():
             which = int(empty[:, 0].int().argmax())
             warnings.warn(f"the density of states of crystal {which} came out zero at all frequencies", stacklevel=2)
+        if not self.divided:
+            return sums / torch.bincount(batch, minlength=crystals).clamp(min=1)[:, None]
         return sums / torch.where(empty, 1.0, largest)
 
     def atoms(self, numbers: Tensor, edges: Edges) -> Tensor:
@@ -136,5 +141,5 @@ class PhononNet(torch.nn.Module):
             *(("convolve", texts(rep), "neighbours,\nthen a gate") for rep in gates),
             ("convolve", texts(rep_out), "neighbours"),
             ("read out", [f"{self.readout[-1].out_features} ≥ 0"], "dense, of each atom"),
-            ("crystal", ["Σ atoms", "÷ maximum"], "density of states"),
+            ("crystal", ["Σ atoms", "÷ maximum" if self.divided else "÷ atoms"], "density of states"),
         ]

@@ -37,12 +37,14 @@ def network(
     frequencies: int = 51,
     weighted: bool = True,
     placed: bool = True,
+    divided: bool = True,
+    dropout: float = DROPOUT,
     layers: int = 2,
 ) -> torch.nn.Module:
     """A `models.PhononNet` around a network on points, see `atoms.points`."""
     radial = partial(kernels.RadialMLP, kernels.Bessel(10, CUTOFF), 64, 64)
     points = atoms.points(kind, degree, channels, layers, radial, NEIGHBOURS)
-    return models.PhononNet(points, elements, frequencies, weighted, placed, DROPOUT)
+    return models.PhononNet(points, elements, frequencies, weighted, placed, divided, dropout)
 
 
 _SIZES = {
@@ -79,6 +81,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         dest="one_hot",
         help="elements alone at the door, without their periods and groups",
     )
+    add("--undivided", action="store_true", help="spectra divided by the number of atoms, not by their maxima")
+    add("--dropout", type=float, help=f"share of features left out before the readout (default: {DROPOUT})")
     add("--epochs", type=int, help=f"(default: {EPOCHS})")
     add("--lr", type=float, help=f"learning rate at its highest (default: {LR})")
 
@@ -91,9 +95,12 @@ def make(
     channels: int | None = None,
     weighted: bool = True,
     placed: bool = True,
+    divided: bool = True,
+    dropout: float = DROPOUT,
 ) -> torch.nn.Module:
     """A network of MODELS with seeded initial weights; channels: other than its own number."""
     sizes = {"elements": tuple(elements), "frequencies": frequencies, "weighted": weighted, "placed": placed}
+    sizes |= {"divided": divided, "dropout": dropout}
     return task.made(model, MODELS, seed, **sizes, **({} if channels is None else {"channels": channels}))
 
 
@@ -143,6 +150,8 @@ def run(
     channels: int | None = None,
     massless: bool = False,
     one_hot: bool = False,
+    undivided: bool = False,
+    dropout: float | None = None,
     **how: Any,
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Train, keep the epoch that a tenth of the training set likes best: the network, and a report with its errors on those
@@ -154,8 +163,10 @@ def run(
         "elements": sorted({int(n) for part in (train, stop) for n in part.numbers}),
         "weighted": not massless,
         "placed": not one_hot,
+        "divided": not undivided,
     }
-    sizes |= {} if channels is None else {"channels": channels}
+    given = {"channels": channels, "dropout": dropout}
+    sizes |= {name: value for name, value in given.items() if value is not None}
     net = make(model, seed, **sizes)
     recipe = training.Recipe(
         epochs=epochs or EPOCHS,

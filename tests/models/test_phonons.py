@@ -115,6 +115,20 @@ def test_period_and_group_enter_or_not():
         assert (differ > 1e-4) == placed
 
 
+def test_undivided_is_the_mean_over_atoms():
+    """The same up to each crystal's scale, and still the same by a larger cell; zero is said here as well."""
+    plain, mean = network("l1"), network("l1", divided=False)
+    crystals = crystal()
+    a, b, c = spectra(plain, crystals), spectra(mean, crystals), spectra(mean, crystals.repeated([1, 2, 1]))
+    assert torch.allclose(a, b / b.amax(1, keepdim=True), atol=1e-6) and b.amax() < 0.9
+    assert torch.allclose(b, c, atol=1e-6)
+    with torch.no_grad():
+        mean.readout[-1].weight.zero_()
+        mean.readout[-1].bias.fill_(-1.0)
+    with pytest.warns(UserWarning, match="came out zero"):
+        assert spectra(mean, crystals).abs().max() == 0
+
+
 def test_dropout_is_for_training_alone():
     net = network("l1")
     assert net.dropout.p == task.DROPOUT > 0
