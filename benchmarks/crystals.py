@@ -1,7 +1,7 @@
 """Crystals: the phonon density of states by networks of several degrees and by trees; writes benchmarks/results/crystals.json.
 
     python benchmarks/crystals.py                                        # the parts on shipped alloys that the log lacks
-    python benchmarks/crystals.py --part ablation trees ensemble --data FOLDER         # FOLDER has the public table
+    python benchmarks/crystals.py --part ablation trees wide ensemble --data FOLDER   # FOLDER has the public table
     python benchmarks/crystals.py --part alloys --models l0 --seeds 0 --again          # beside the logged numbers
 
 Data, networks and measures are those of `eqlib.tasks.crystals`; errors are of the sets' own validation crystals (alloys: test).
@@ -10,7 +10,8 @@ The epoch is chosen by a tenth of the training set. Parts:
 alloys      shipped alloys: l0, angles, l2, and trees
 ablation    public table: degrees 0 to 3, an invariant network that sees angles, l2 without masses and without periods and groups
 trees       public table: extra-trees and a forest on composition, density and masses, as they are and divided by their maxima
-ensemble    the mean of the spectra of l2's three seeds, and of those and extra-trees
+wide        public table: l2 with more channels, spectra divided by their maxima or by the number of atoms
+ensemble    the mean of the spectra of three seeds of `wide`, undivided, and of those and extra-trees
 
 Lines have R^2 for each frequency as well, `r2_each`. The weights of KEPT go to checkpoints/. Unfinished runs stay in --kept.
 """
@@ -33,8 +34,9 @@ from eqlib.tasks import crystals, task
 RESULTS = Path(__file__).parent / "results" / "crystals.json"
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 SEEDS = (0, 1, 2)
-PARTS = ("alloys", "ablation", "trees", "ensemble")
+PARTS = ("alloys", "ablation", "trees", "wide", "ensemble")
 BEST = "l2"
+WIDE = {"channels": 192, "dropout": 0.5, "lr": 2e-3, "epochs": 25}
 WHOLE = {"massless": False, "one_hot": False}
 ABLATION = [{"model": m} for m in crystals.MODELS] + [{"model": BEST, part: True} for part in WHOLE]
 
@@ -51,6 +53,7 @@ def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
         "alloys": lambda: seeded(*({"model": m} for m in ("l0", "angles", BEST)), *trees),
         "ablation": lambda: seeded(*(WHOLE | one for one in ABLATION)),
         "trees": lambda: seeded(*trees),
+        "wide": lambda: seeded(*({"model": BEST, "undivided": u} | WIDE for u in (True, False))),
         "ensemble": lambda: [{"part": part, "seed": 0, "model": m} for m in ("networks", "networks and trees")],
     }[part]()
 
@@ -87,10 +90,10 @@ def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
     checkpoint.unlink()
     line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()
-    whole = given["model"] == BEST and not given.get("massless") and not given.get("one_hot")
-    if whole and (part != "alloys" or given["seed"] == 0):
-        name = kept(given["seed"]) if part == "ablation" else "crystals-alloys.pt"
-        training.save_weights(net, CHECKPOINTS / name, **line)
+    if given.get("undivided"):
+        training.save_weights(net, CHECKPOINTS / kept(given["seed"]), **line)
+    if (part, given["model"], given["seed"]) == ("alloys", BEST, 0):
+        training.save_weights(net, CHECKPOINTS / "crystals-alloys.pt", **line)
     _, true = known(args, part)
     return line | judged(predicted(net, true), true)
 
