@@ -86,7 +86,7 @@ def grown(args: argparse.Namespace, part: str, model: str, divided: bool, seed: 
 def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]:
     """A line of a network: one call of the task."""
     checkpoint = args.kept / f"crystals-{part}-{'-'.join(map(str, given.values()))}.pt"
-    which = {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"folder": args.data}
+    which = {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"crystals": "phonon_dos", "folder": args.data}
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
     checkpoint.unlink()
     line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()

@@ -1,5 +1,6 @@
 """Each committed log of benchmarks/results holds: one cheap point of it is run again and meets its spread."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -304,6 +305,35 @@ def test_infrared_lines():
         assert again[name] == pytest.approx(lines["network"][name], abs=1.0), name
     off = np.array(again["waves"]) - lines["xtb"]["waves"]
     assert 0 < np.sqrt((off**2).mean()) < 50
+
+
+def test_crystals(tmp_path, monkeypatch):
+    """Kept weights are the log's: alloys' errors again by them, and by trees; of the public table, what the log itself says."""
+    import crystals as bench
+
+    args = argparse.Namespace(models=None, seeds=bench.SEEDS, kept=tmp_path, data=None)
+    logged = runs("crystals.json")
+    for part in bench.PARTS:
+        for point in bench.points(part, args):
+            (line,) = (line for line in logged if training.runs.key(line, tuple(point)) == tuple(point.values()))
+            assert len(line["r2_each"]) == 51 and 0 < line["test_error"] < 0.05, point
+            assert line.get("cpu_seconds", 0) < 45 * 60
+    kept = training.load(ROOT / "checkpoints" / "crystals-alloys.pt")
+    (line,) = (r for r in logged if (r["part"], r["model"], r["seed"]) == ("alloys", bench.BEST, 0))
+    assert kept.notes.items() <= line.items()
+    test = data.alloys("test")
+    assert bench.judged(bench.predicted(kept.network, test), test)["test_error"] == pytest.approx(
+        line["test_error"], rel=1e-3
+    )
+    point = {"part": "alloys", "seed": 0, "model": "extra-trees", "divided": True}
+    (line,) = (r for r in logged if training.runs.key(r, tuple(point)) == tuple(point.values()))
+    assert bench.run(args, **point)["test_error"] == pytest.approx(line["test_error"], rel=0.02)
+    for seed in bench.SEEDS:  # of the public table, which is not here: they load, and say what trained them
+        kept = training.load(bench.CHECKPOINTS / bench.kept(seed))
+        (line,) = (r for r in logged if r["part"] == "wide" and r["undivided"] and r["seed"] == seed)
+        assert kept.notes.items() <= line.items()
+        copper = data.as_crystals([29], [[0, 0, 0]], [1.8 * (1 - np.eye(3))], [1])
+        assert bench.predicted(kept.network, copper).shape == (1, 51)
 
 
 def test_fields_of_moving_charges(tmp_path, monkeypatch):
