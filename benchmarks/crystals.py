@@ -50,7 +50,7 @@ def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
 
     trees = [{"model": kind, "divided": divided} for kind in KINDS for divided in (False, True)]
     return {
-        "alloys": lambda: seeded(*({"model": m} for m in ("l0", "angles", BEST)), *trees),
+        "alloys": lambda: seeded(*({"model": m, "epochs": 200} for m in ("l0", "angles", BEST)), *trees),
         "ablation": lambda: seeded(*(WHOLE | one for one in ABLATION)),
         "trees": lambda: seeded(*trees),
         "wide": lambda: seeded(*({"model": BEST, "undivided": u} | WIDE for u in (True, False))),
@@ -66,10 +66,12 @@ def known(args: argparse.Namespace, part: str) -> tuple[data.Crystals, data.Crys
 
 
 def judged(spectra: np.ndarray, true: data.Crystals) -> dict[str, Any]:
-    """The task's errors, and R^2 for each frequency: 1 - square errors by the spread of that frequency's own values."""
+    """The task's errors, and R^2 for each frequency: 1 - square errors by the spread of that frequency's own values; None where
+    all are equal."""
     assert true.spectra is not None
-    off, spread = (spectra - true.spectra) ** 2, (true.spectra - true.spectra.mean(0)) ** 2
-    return crystals.errors(spectra, true) | {"r2_each": np.round(1 - off.sum(0) / spread.sum(0), 3).tolist()}
+    off, spread = (((true.spectra - other) ** 2).sum(0) for other in (spectra, true.spectra.mean(0)))
+    each = [round(1 - o / s, 3) if s > 0 else None for o, s in zip(off, spread, strict=True)]
+    return crystals.errors(spectra, true) | {"r2_each": each}
 
 
 def grown(args: argparse.Namespace, part: str, model: str, divided: bool, seed: int) -> dict[str, Any]:
@@ -86,7 +88,9 @@ def grown(args: argparse.Namespace, part: str, model: str, divided: bool, seed: 
 def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]:
     """A line of a network: one call of the task."""
     checkpoint = args.kept / f"crystals-{part}-{'-'.join(map(str, given.values()))}.pt"
-    which = {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"crystals": "phonon_dos", "folder": args.data}
+    which = (
+        {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"crystals": "phonon_dos", "folder": args.data}
+    )
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
     checkpoint.unlink()
     line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()

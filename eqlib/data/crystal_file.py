@@ -41,7 +41,7 @@ def alloys(
     FileNotFoundError if there is none.
 
     >>> alloys("test"), alloys("test").names[0]
-    (Crystals(66 crystals, 237 atoms, spectra at 51 frequencies), 'Al3Pt')
+    (Crystals(66 crystals, 237 atoms, spectra at 51 frequencies), 'PdPt3 L1_2, at rest')
     """
     shipped.known(split, SPLITS)
     file = CRYSTALS if path is None else Path(path)
