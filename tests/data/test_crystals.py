@@ -1,6 +1,7 @@
 """Crystals: the same crystal written differently, what is refused, neighbours with every image, frequencies and heat."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from eqlib.data import crystal_file
 from eqlib.data.elements import ELEMENTS, MASSES, place
 from eqlib.data.phonons import KELVIN
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SALT = [11, 17], [[0, 0, 0], [2.8, 0, 0]], [[[0, 2.8, 2.8], [2.8, 0, 2.8], [2.8, 2.8, 0]]], [2]
 IRON = [26], [[0, 0, 0]], [[[-1.43, 1.43, 1.43], [1.43, -1.43, 1.43], [1.43, 1.43, -1.43]]], [1]
 f = np.arange(4) * 100.0
@@ -215,18 +217,38 @@ def alloy_file(folder, **change):
     return folder / "crystals.npz"
 
 
+def test_the_alloys_that_ship():
+    """Each formula is on one side, frequencies follow mass and volume, and the card says the file's own figures."""
+    parts = {split: data.alloys(split) for split in crystal_file.SPLITS}
+    sides = [set(part.formulas) for part in parts.values()]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 68
+    assert {int(z) for z in parts["train"].numbers} >= {int(z) for part in parts.values() for z in part.numbers}
+    every = {name: i for i, name in enumerate(parts["train"].names)}
+    rest = [every[f"{metal} fcc, at rest"] for metal in ("Al", "Cu", "Pd", "Ag", "Pt", "Au")]
+    nu = data.mean_frequency(parts["train"].spectra[rest], parts["train"].frequencies)
+    assert nu[0] == nu.max() and nu[-1] == nu.min()  # aluminium is the lightest of them, gold heavy and soft
+    recipe, card = parts["train"].recipe, (DOCS / "data_crystals.md").read_text(encoding="utf-8")
+    size, total = f"{crystal_file.CRYSTALS.stat().st_size:,} bytes", sum(map(len, parts.values()))
+    kept = f"{len(recipe['dropped'])} of {total + len(recipe['dropped'])}"
+    for figure in (size, crystal_file.SHA256, kept, *(str(len(part)) for part in parts.values())):
+        assert figure in card, figure
+    for strained in (name for name in recipe["dropped"] if "fcc" in name):
+        assert "strain" in strained  # the metals themselves are stable at rest
+    assert recipe["highest"] < crystal_file.FREQUENCIES[-1]
+
+
 def test_a_file_of_alloys(tmp_path):
     path = alloy_file(tmp_path)
-    assert data.alloys("valid", path=path).names == ("CuAu B2, strain 1",)
-    assert data.alloys("test", path=path).formulas == ["Al"]
-    assert data.alloys(path=path).frequencies[[0, 1, -1]].tolist() == [0, 8, 400]
+    assert data.alloys("valid", path=path, checksum=None).names == ("CuAu B2, strain 1",)
+    assert data.alloys("test", path=path, checksum=None).formulas == ["Al"]
+    assert data.alloys(path=path, checksum=None).frequencies[[0, 1, -1]].tolist() == [0, 8, 400]
     for given, words in (
         ({"split": "all"}, "split: got 'all'"),
         ({"number": 2}, "number: got 2, expected 1 ... 1"),
         ({"checksum": "00"}, "wrong checksum"),
     ):
         with pytest.raises(ValueError, match=words):
-            data.alloys(**{"path": path} | given)
+            data.alloys(**{"path": path, "checksum": None} | given)
     with pytest.raises(FileNotFoundError, match=r"tools/make_crystals\.py"):
         data.alloys(path=tmp_path / "none.npz")
 
@@ -242,8 +264,8 @@ def test_a_file_of_alloys(tmp_path):
 def test_a_damaged_file_of_alloys(tmp_path, change, words):
     path = alloy_file(tmp_path, **change)
     with pytest.raises(ValueError, match=words) as caught:
-        data.alloys(path=path)
+        data.alloys(path=path, checksum=None)
     assert str(path) in str(caught.value)
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ValueError, match="damaged file or another one"):
-        data.alloys(path=path)
+        data.alloys(path=path, checksum=None)
