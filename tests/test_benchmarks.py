@@ -292,6 +292,10 @@ def test_acac():
     assert (line["number"], line["test_number"], line["judge"]) == (450, 50, "test")
     for tried in (line for line in runs("molecules.json") if line["part"] == "choose"):
         assert tried["judge"] in ("valid", "hot") and tried["number"] == 405  # of the 450 alone
+    (rival,) = (r for r in runs("molecules.json") if (r["part"], r.get("judge")) == ("rival", "test"))
+    tries = [r for r in runs("molecules.json") if (r["part"], r.get("judge")) == ("rival", "valid")]
+    assert len(tries) == 3 and rival["lr"] == min(tries, key=lambda r: r["test_error"])["lr"]
+    assert rival["test_error"] > line["test_error"] and rival["energy_error"] > line["energy_error"]
 
 
 def test_infrared_lines():

@@ -20,7 +20,7 @@ PERIODS, GROUPS = 7, 18
 
 
 class PhononNet(torch.nn.Module):
-    """Densities of states (n, frequencies), 0 or more, the largest of each 1, by a network on points between its two ends.
+    """Densities of states (n, frequencies), 0 or more, by a network on points between its two ends.
 
     An atom enters as the one-hot vector of its element times its mass, m e_z, through a linear map and SiLU: what it is and how
     heavy it is. One-hot vectors of its period and group stand beside that of the element, so that what is learnt of one element
