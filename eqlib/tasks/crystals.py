@@ -1,8 +1,8 @@
 """Crystals: the phonon density of states from elements and neighbours, by networks that differ in degree (page 10).
 
 `l0` knows distances alone; `angles` has scalars alone too, but sees angles; `l1`, `l2`, `l3` keep tensors up to that degree
-between their layers. All have 95,000 to 100,000 parameters on the public table, two layers and a cut-off of 4 angstrom. `test_error` is the mean square
-error over all frequencies, spectra divided by their maxima.
+between their layers. All have 95,000 to 100,000 parameters on the public table, two layers and a cut-off of 4 angstrom.
+`test_error` is the mean square error over all frequencies, where the true spectra are divided by their maxima.
 Review, Sec. V and Fig. 4: Z. Chen et al., Direct prediction of phonon density of states with Euclidean neural networks (2021).
 """
 
