@@ -92,8 +92,9 @@ def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]
         {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"crystals": "phonon_dos", "folder": args.data}
     )
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
+    named = {"model": given["model"]} | given  # the model first
     checkpoint.unlink()
-    line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()
+    line = report | given | {"command": task.command(crystals.TASK, **named, **which)} | training.runs.stamp()
     if given.get("undivided"):
         training.save_weights(net, CHECKPOINTS / kept(given["seed"]), **line)
     if (part, given["model"], given["seed"]) == ("alloys", BEST, 0):
