@@ -1,6 +1,6 @@
 """Pure `plot_*(...)` functions, and the widgets that call them. Public names are re-exported here, one line a file."""
 
-from eqlib.viz.curves import plot_bars, plot_curves, plot_histograms, plot_paths, plot_roc, plot_spread
+from eqlib.viz.curves import plot_bars, plot_curves, plot_histograms, plot_paths, plot_roc, plot_spread, redraw_curves
 from eqlib.viz.dials import dial, matrix
 from eqlib.viz.fields import plot_fields, plot_kernel
 from eqlib.viz.jets import plot_boosted_jet, plot_jet, plot_lorentz_network
@@ -58,6 +58,7 @@ __all__ = [
     "plot_weights",
     "png",
     "radial_surface",
+    "redraw_curves",
     "show",
     "slider",
     "tile",

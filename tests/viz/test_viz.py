@@ -114,6 +114,13 @@ def test_curves_are_lines_of_their_own() -> None:
         viz.plot_curves({}, "x", "y")
     with pytest.raises(ValueError, match=r"curves\['one'\] must be two rows of one length, got \(3,\) and \(2,\)"):
         viz.plot_curves({"one": (x, [1.0, 2.0])}, "x", "y")
+    limits = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
+    assert viz.redraw_curves(figure, {"two": (x, [6.0, 5.0, 6.0])}) is figure
+    assert figure.axes[0].lines[1].get_ydata().tolist() == [6.0, 5.0, 6.0]
+    assert np.array_equal(figure.axes[0].lines[0].get_ydata(), y)  # the other is as it was, and so are the axes
+    assert limits == (figure.axes[0].get_xlim(), figure.axes[0].get_ylim())
+    with pytest.raises(ValueError, match="curves: got \\['three'\\], expected some of \\['one', 'two'\\]"):
+        viz.redraw_curves(figure, {"three": (x, y)})
 
 
 def test_roc_curves_leave_out_what_has_no_background() -> None:
