@@ -122,11 +122,13 @@ def splits(
 
     The second are a tenth of the training set, and no compound of theirs is in the first. judge: "valid" and "test", the set's
     own; "stop", the second ones, by which settings can be chosen before any other was seen.
-    number: only so many to train on. ValueError for other names, and for more crystals than there are.
+    number: only so many to train on. ValueError for other names, more crystals than there are, and a folder for alloys.
     """
     for name, value, allowed in (("crystals", crystals, SETS), ("judge", judge, JUDGES)):
         if value not in allowed:
             raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(allowed)}")
+    if crystals == "alloys" and folder is not None:
+        raise ValueError(f"data: got {str(folder)!r} with alloys, which ship; expected it with 'phonon_dos'")
     load = data.alloys if crystals == "alloys" else partial(data.phonon_dos, folder=folder)
     known = load("train")
     formulas = np.array(known.formulas)

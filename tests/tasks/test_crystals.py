@@ -80,6 +80,7 @@ def test_sets_are_read_where_they_are(monkeypatch, tmp_path):
     [
         ({"crystals": "salts"}, "crystals: got 'salts', expected one of alloys, phonon_dos"),
         ({"judge": "all"}, "judge: got 'all'"),
+        ({"folder": "here"}, "data: got 'here' with alloys"),
         ({"number": 1000}, "number: got 1000, expected 1 ... "),
         ({"number": 0}, "number: got 0"),
         ({"epochs": -1}, "epochs: got -1"),
