@@ -46,16 +46,17 @@ def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     names = args.models or [*crystals.MODELS, *KINDS]
 
     def seeded(*wanted: dict[str, Any]) -> list[dict[str, Any]]:
-        return [{"part": part, "seed": s} | one for s in args.seeds for one in wanted if one["model"] in names]
+        each = ((s, one) for s in args.seeds for one in wanted if one["model"] in names)
+        return [{"part": part, "model": one["model"], "seed": s} | one for s, one in each]
 
     trees = [{"model": kind, "divided": divided} for kind in KINDS for divided in (False, True)]
     return {
-        "alloys": lambda: seeded(*({"model": m, "epochs": 200} for m in ("l0", "angles", BEST)), *trees),
-        "ablation": lambda: seeded(*(WHOLE | one for one in ABLATION)),
-        "trees": lambda: seeded(*trees),
-        "wide": lambda: seeded(*({"model": BEST, "undivided": u} | WIDE for u in (True, False))),
-        "ensemble": lambda: [{"part": part, "seed": 0, "model": m} for m in ("networks", "networks and trees")],
-    }[part]()
+        "alloys": seeded(*({"model": m, "epochs": 200} for m in ("l0", "angles", BEST)), *trees),
+        "ablation": seeded(*(WHOLE | one for one in ABLATION)),
+        "trees": seeded(*trees),
+        "wide": seeded(*({"model": BEST, "undivided": u} | WIDE for u in (True, False))),
+        "ensemble": [{"part": part, "seed": 0, "model": m} for m in ("networks", "networks and trees")],
+    }[part]
 
 
 def known(args: argparse.Namespace, part: str) -> tuple[data.Crystals, data.Crystals]:
@@ -92,9 +93,8 @@ def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]
         {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"crystals": "phonon_dos", "folder": args.data}
     )
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
-    named = {"model": given["model"]} | given  # the model first
     checkpoint.unlink()
-    line = report | given | {"command": task.command(crystals.TASK, **named, **which)} | training.runs.stamp()
+    line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()
     if given.get("undivided"):
         training.save_weights(net, CHECKPOINTS / kept(given["seed"]), **line)
     if (part, given["model"], given["seed"]) == ("alloys", BEST, 0):

@@ -9,15 +9,20 @@ from eqlib.viz.pictures import PALETTE
 from eqlib.viz.scenes import Arrows, Piece, Points, Sticks, places
 
 #: Colour, and covalent radius in angstrom (Cordero et al. 2008), of the elements that the course meets.
-ATOMS = {1: ("#f4f4f4", 0.31), 6: ("#666666", 0.76), 7: (PALETTE[0], 0.71), 8: ("#d55e00", 0.66), 9: ("#009e73", 0.57)}
-ATOMS |= {
+ATOMS = {
+    1: ("#f4f4f4", 0.31),
+    6: ("#666666", 0.76),
+    7: (PALETTE[0], 0.71),
+    8: ("#d55e00", 0.66),
+    9: ("#009e73", 0.57),
     13: ("#bbbbbb", 1.21),
     28: ("#009e73", 1.24),
     29: ("#d55e00", 1.32),
     46: (PALETTE[0], 1.39),
     47: ("#e0e0e0", 1.45),
+    78: (PALETTE[4], 1.36),
+    79: ("#f0e442", 1.36),
 }
-ATOMS |= {78: (PALETTE[4], 1.36), 79: ("#f0e442", 1.36)}
 OTHER = ("#cc79a7", 0.9)
 BALL = 0.45  # of the covalent radius
 NEAR = 1.25  # a bond is at most so many times the sum of two radii long
