@@ -1,7 +1,7 @@
 """Crystals: the phonon density of states by networks of several degrees and by trees; writes benchmarks/results/crystals.json.
 
     python benchmarks/crystals.py                                        # the parts on shipped alloys that the log lacks
-    python benchmarks/crystals.py --part ablation trees wide ensemble --data FOLDER   # FOLDER has the public table
+    python benchmarks/crystals.py --part ablation trees wide committee ensemble --data FOLDER   # the public table's folder
     python benchmarks/crystals.py --part alloys --models l0 --seeds 0 --again          # beside the logged numbers
 
 Data, networks and measures are those of `eqlib.tasks.crystals`; errors are of the sets' own validation crystals (alloys: test).
@@ -11,7 +11,8 @@ alloys      shipped alloys: l0, angles, l2, and trees
 ablation    public table: degrees 0 to 3, an invariant network that sees angles, l2 without masses and without periods and groups
 trees       public table: extra-trees and a forest on composition, density and masses, as they are and divided by their maxima
 wide        public table: l2 with more channels, spectra divided by their maxima or by the number of atoms
-ensemble    the mean of the spectra of three seeds of `wide`, undivided, and of those and extra-trees
+committee   public table: the mean of ten wide networks, l2 and angles, each with a tenth of its own that stops it
+ensemble    the mean of the spectra of three committees, of those and extra-trees, and both divided by their maxima
 
 Lines have R^2 for each frequency as well, `r2_each`. The weights of KEPT go to checkpoints/. Unfinished runs stay in --kept.
 """
@@ -34,11 +35,11 @@ from eqlib.tasks import crystals, task
 RESULTS = Path(__file__).parent / "results" / "crystals.json"
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 SEEDS = (0, 1, 2)
-PARTS = ("alloys", "ablation", "trees", "wide", "ensemble")
+PARTS = ("alloys", "ablation", "trees", "wide", "committee", "ensemble")
 BEST = "l2"
 WIDE = {"channels": 192, "dropout": 0.5, "lr": 2e-3, "epochs": 25}
 WHOLE = {"massless": False, "one_hot": False}
-ABLATION = [{"model": m} for m in crystals.MODELS] + [{"model": BEST, part: True} for part in WHOLE]
+ABLATION = [{"model": m} for m in crystals.MODELS if m != "committee"] + [{"model": BEST, part: True} for part in WHOLE]
 
 
 def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -55,7 +56,12 @@ def points(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
         "ablation": seeded(*(WHOLE | one for one in ABLATION)),
         "trees": seeded(*trees),
         "wide": seeded(*({"model": BEST, "undivided": u} | WIDE for u in (True, False))),
-        "ensemble": [{"part": part, "seed": 0, "model": m} for m in ("networks", "networks and trees")],
+        "committee": seeded({"model": "committee"}),
+        "ensemble": [
+            {"part": part, "seed": 0, "model": m, "divided": divided}
+            for m in ("committees", "committees and trees")
+            for divided in (False, True)
+        ],
     }[part]
 
 
@@ -93,19 +99,22 @@ def trained(args: argparse.Namespace, part: str, **given: Any) -> dict[str, Any]
         {"crystals": "alloys", "judge": "test"} if part == "alloys" else {"crystals": "phonon_dos", "folder": args.data}
     )
     net, report = crystals.run(**given, **which, checkpoint=checkpoint)
-    checkpoint.unlink()
+    for path in task.checkpoints(checkpoint):
+        path.unlink()
     line = report | given | {"command": task.command(crystals.TASK, **given, **which)} | training.runs.stamp()
-    if given.get("undivided"):
-        training.save_weights(net, CHECKPOINTS / kept(given["seed"]), **line)
+    if given["model"] == "committee":
+        training.save_weights(net, committee(args, given["seed"]), half=True, **line)
+        if given["seed"] == 0:
+            training.save_weights(net, CHECKPOINTS / "crystals-committee.pt", half=True, **line)
     if (part, given["model"], given["seed"]) == ("alloys", BEST, 0):
         training.save_weights(net, CHECKPOINTS / "crystals-alloys.pt", **line)
     _, true = known(args, part)
     return line | judged(predicted(net, true), true)
 
 
-def kept(seed: int) -> str:
-    """The file of the weights of a seed on the public table."""
-    return f"crystals-{BEST}-{seed}.pt"
+def committee(args: argparse.Namespace, seed: int) -> Path:
+    """The file of the weights of a seed's committee; that of seed 0 is in checkpoints/ too, as crystals-committee.pt."""
+    return args.kept / f"crystals-committee-{seed}.pt"
 
 
 def predicted(net: Any, true: data.Crystals) -> np.ndarray:
@@ -113,14 +122,15 @@ def predicted(net: Any, true: data.Crystals) -> np.ndarray:
     return np.asarray(training.predict(net, data.CrystalGraphs(true, crystals.CUTOFF)))
 
 
-def ensemble(args: argparse.Namespace, part: str, model: str, seed: int) -> dict[str, Any]:
-    """A line of the kept networks' mean; with trees: half of it, and half of extra-trees' spectra."""
+def ensemble(args: argparse.Namespace, part: str, model: str, seed: int, divided: bool) -> dict[str, Any]:
+    """A line of the mean of the kept committees; with trees: half of it, and half of extra-trees' spectra."""
     train, true = known(args, part)
-    nets = [training.load(CHECKPOINTS / kept(s)).network for s in SEEDS]
-    found = np.mean([predicted(net, true) for net in nets], 0)
+    found = np.mean([predicted(training.load(committee(args, s)).network, true) for s in SEEDS], 0)
     if "trees" in model:
         found = (found + models.crystal_trees("extra-trees", train, true, seed)) / 2
-    return {"model": model, "seed": seed, "test_number": len(true)} | judged(found, true) | training.runs.stamp()
+    found = found / found.max(1, keepdims=True) if divided else found
+    line = {"model": model, "seed": seed, "divided": divided, "test_number": len(true)}
+    return line | judged(found, true) | training.runs.stamp()
 
 
 def run(args: argparse.Namespace, part: str, **point: Any) -> dict[str, Any]:

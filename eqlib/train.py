@@ -87,7 +87,8 @@ def run(task: ModuleType, given: dict[str, Any]) -> None:
     if file is not None:
         training.runs.write(file, json.dumps(report, indent=1) + "\n")
     if own and given["checkpoint"] is not None:
-        given["checkpoint"].unlink(missing_ok=True)
+        for path in shape.checkpoints(given["checkpoint"]):
+            path.unlink(missing_ok=True)
     print(table(report))
 
 
@@ -169,7 +170,7 @@ def _checkpoint_of(task: str, given: dict[str, Any]) -> Path | None:
 
 
 def _how_to_go_on(checkpoint: Path | None) -> str:
-    if checkpoint is None or not checkpoint.exists():
+    if checkpoint is None or not shape.checkpoints(checkpoint):
         return "training had not begun, and nothing was kept"
     return f"the same command goes on from {checkpoint}"
 

@@ -1,6 +1,7 @@
 """The networks of the course, one a file, and what they are compared with."""
 
 from eqlib.models.angular import AngularNetwork
+from eqlib.models.committee import Committee
 from eqlib.models.composition import crystal_trees
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
@@ -24,6 +25,7 @@ from eqlib.models.volume_cnn import VolumeCNN
 
 __all__ = [
     "AngularNetwork",
+    "Committee",
     "CoordinateMLP",
     "DeepSets",
     "DenseGraphs",

@@ -14,7 +14,7 @@ A task is a module of `eqlib.tasks` with::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,16 +131,19 @@ def report(
     seed: int,
     net: torch.nn.Module,
     recipe: training.Recipe,
-    history: training.History,
+    history: training.History | Sequence[training.History],
     sizes: Mapping[str, Any],
     **measured: Any,
 ) -> dict[str, Any]:
     """What a run says of itself: the line of a log, and the notes beside saved weights.
 
     sizes: `make`'s keywords. measured: the task's own figures. `seconds` and `cpu_seconds` are those of all epochs, also of
-    a run that was stopped and went on. `best_epoch`, from 0, is the one whose weights were kept, where the recipe asks for it.
+    a run that was stopped and went on. `best_epoch`, from 0, is the one whose weights were kept, where the recipe asks for it;
+    of several networks, which have a history each, nothing.
     """
-    best = {} if history.best_epoch is None else {"best_epoch": history.best_epoch}
+    histories = [history] if isinstance(history, training.History) else list(history)
+    kept = histories[0].best_epoch if len(histories) == 1 else None
+    best = {} if kept is None else {"best_epoch": kept}
     return {
         "task": task,
         "model": model,
@@ -152,9 +155,27 @@ def report(
         "lr": recipe.lr,
         "parameters": training.count_parameters(net),
         **measured,
-        "seconds": round(history.total_seconds, 1),
-        "cpu_seconds": round(history.total_cpu_seconds, 1),
+        "seconds": round(sum(one.total_seconds for one in histories), 1),
+        "cpu_seconds": round(sum(one.total_cpu_seconds for one in histories), 1),
     }
+
+
+def member(checkpoint: Path, number: int) -> Path:
+    """Where the checkpoint of one of several networks of a run lies: beside that of the run, with its number.
+
+    >>> member(Path("run.pt"), 3).name
+    'run.3.pt'
+    """
+    return checkpoint.with_suffix(f".{number}{checkpoint.suffix}")
+
+
+def checkpoints(checkpoint: Path) -> list[Path]:
+    """Those of them that are there, with that of the run itself."""
+    return [
+        path
+        for path in (checkpoint, *sorted(checkpoint.parent.glob(f"{checkpoint.stem}.*{checkpoint.suffix}")))
+        if path.exists()
+    ]
 
 
 def command(task: str, **given: Any) -> str:
