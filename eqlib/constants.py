@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike
 from torch import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,8 +29,22 @@ def constant_result(function: F) -> F:
     return function
 
 
+def fixed(array: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+    """An array as a tensor on the CPU, whatever the default device is: tables that modules share are not one module's.
+
+    >>> import torch
+    >>> from eqlib.constants import fixed
+    >>> with torch.device("meta"):
+    ...     fixed([1, 2])
+    tensor([1, 2])
+    """
+    return torch.from_numpy(np.array(array, dtype=dtype))
+
+
 class Constants(torch.nn.Module):
     """A module with exact constants: `model.double()` gives them to float64, also where the model was built in float32.
+
+    They come back where a module that was made on the meta device is given memory. Whole numbers stay int64.
 
     >>> from eqlib.constants import Constants
     >>> module = Constants()
@@ -43,10 +57,12 @@ class Constants(torch.nn.Module):
         super().__init__()
         self._exact: dict[str, Tensor] = {}
 
-    def constant(self, name: str, array: NDArray[np.float64]) -> None:
+    def constant(self, name: str, array: ArrayLike) -> None:
         """Register a constant; `self.<name>` is a buffer in the module's dtype that no state dict holds."""
-        self._exact[name] = torch.tensor(np.asarray(array), dtype=torch.float64, device="cpu")
-        self.register_buffer(name, self._exact[name].to(torch.get_default_dtype()), persistent=False)
+        exact = np.asarray(array)
+        self._exact[name] = fixed(exact if exact.dtype.kind in "iub" else exact.astype(np.float64))
+        like = torch.get_default_dtype() if self._exact[name].is_floating_point() else self._exact[name].dtype
+        self.register_buffer(name, self._exact[name].to(like), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)

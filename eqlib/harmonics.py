@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 from torch import Tensor
 
-from eqlib.constants import Constants, constant_result
+from eqlib import doors
+from eqlib.constants import Constants, constant_result, fixed
 from eqlib.groups import Group, Irrep, Rep, restrict
 from eqlib.products import MatrixProduct, Recursion
 
+MOST = 256  # degree
 NORMALIZATIONS = ("component", "norm", "integral")
 
 
@@ -60,6 +62,7 @@ def rep(group: Group, degree: int) -> Rep:
     >>> harmonics.rep(groups.SO2(), 2)  # circular harmonics
     SO2: 1x0+1x1+1x2
     """
+    degree = doors.count("degree", degree, 0, MOST)
     return Rep(group, tuple(block for j in range(degree + 1) for block in restricted(group, j)[0].blocks))
 
 
@@ -107,8 +110,7 @@ class Harmonics(Constants):
         super().__init__()
         if normalization not in NORMALIZATIONS:
             raise ValueError(f"normalization: got {normalization!r}, expected one of {NORMALIZATIONS}")
-        if not isinstance(degree, int) or degree < 0:
-            raise ValueError(f"degree: got {degree!r}, expected an integer >= 0")
+        degree = doors.count("degree", degree, 0, MOST)
         if mu < 0:
             raise ValueError(f"mu: got {mu}, expected a length >= 0")
         ambient = group.ambient
@@ -140,6 +142,8 @@ class Harmonics(Constants):
             self.constant("basis", block_diag(*bases))
 
     def forward(self, x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            raise ValueError(f"x: got {x.dtype}, expected floating point numbers")
         if x.shape[-1:] != (self.size,):
             raise ValueError(
                 f"x: got {tuple(x.shape)}, expected last axis {self.size}, components of {self.group}.vector"
@@ -176,7 +180,7 @@ def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, norm
     True
     """
     if not torch.is_floating_point(x):
-        raise ValueError(f"x: got {x.dtype}, expected a floating point tensor")
+        raise ValueError(f"x: got {x.dtype}, expected floating point numbers")
     return Harmonics(group, degree, normalize, normalization).to(x)(x)
 
 
@@ -238,7 +242,7 @@ def _steps_to(rep: Rep) -> _Steps:
                 order.append(c)
     kept = []
     if group.vector.dim == (v := next(iter(own))).dim:
-        kept = [torch.tensor(t) for c in (group.trivial, v) for t in group.clebsch_gordan(v, v, c).dense()]
+        kept = [fixed(t) for c in (group.trivial, v) for t in group.clebsch_gordan(v, v, c).dense()]
     blocks = [order.index(a) for mul, a in rep.blocks for _ in range(mul)]
     return _Steps(
         [where for a, where in own.items() if not a.is_trivial], steps, blocks, kept, (group.vector.dim, rep.dim)
@@ -283,6 +287,9 @@ def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     >>> bool((D - torch.tensor(O3.rep("2e")(g))).abs().max() < 1e-12)
     True
     """
+    doors.affordable(
+        f"matrices of a rep of dimension {rep.dim}", rep.dim**2 * (len(vectors) if vectors.ndim == 3 else 1)
+    )
     own, steps, order, kept, (v, dim) = _constants(rep)
     if vectors.shape[-2:] != (v, v) or vectors.ndim not in (2, 3):
         raise ValueError(

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import sys
+import time
 import urllib.request
 import zlib
 from http.client import HTTPException
@@ -13,6 +14,8 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 CHUNK = 1 << 18
+SMALL, LARGEST_RATIO = 1 << 26, 100  # bytes that any archive may hold, and beside them so many times its own size
+PATIENCE, SLOWEST = 30.0, 1000  # seconds, after which a download may not be slower on the whole, bytes a second
 
 
 class DownloadError(ConnectionError):
@@ -122,10 +125,14 @@ def _download(url: str, temporary: Path, target: Path, expected: str, progress: 
             with urllib.request.urlopen(url, timeout=30) as source:
                 length = int(source.headers.get("Content-Length") or 0)
                 bar = tqdm(total=length or None, unit="B", unit_scale=True, desc=target.name, disable=not progress)
+                # One read takes what has come; `read` would wait for a whole chunk, however slowly bytes trickle in.
+                take, start = getattr(source, "read1", source.read), time.monotonic()
                 with bar:
-                    while piece := source.read(CHUNK):
+                    while piece := take(CHUNK):
                         out.write(piece)
                         bar.update(len(piece))
+                        if (took := time.monotonic() - start) > PATIENCE and out.tell() < SLOWEST * took:
+                            raise TimeoutError(f"{out.tell()} bytes in {took:.0f} s")
         except (OSError, HTTPException) as error:  # URLError, HTTPError and time-outs are OSErrors
             raise DownloadError(
                 f"cannot download {url} ({error}). If this machine is offline, put the unpacked file {target.name} "
@@ -139,9 +146,14 @@ def _unpack(path: Path, url: str) -> None:
     """Replace a gzip file by its content, under the same (temporary) name."""
     unpacked = path.with_name(path.name + ".raw")
     try:
+        most = SMALL + LARGEST_RATIO * path.stat().st_size
         with gzip.open(path, "rb") as source, unpacked.open("wb") as out:
             while piece := source.read(CHUNK):
                 out.write(piece)
+                if out.tell() > most:
+                    raise ValueError(
+                        f"{url}: got an archive that holds more than {most} bytes, expected no more than that"
+                    )
         os.replace(unpacked, path)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{url}: got a damaged archive ({error}), expected gzip") from error

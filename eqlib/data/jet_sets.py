@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from eqlib import groups
 
 from .light_cone import network_input
+from .nsubjettiness import MOST
 
 Array = NDArray[np.float64]
 
@@ -102,6 +103,7 @@ class Jets:
             (~np.isfinite(rows).all(1), "NaN or inf"),
             (rows[:, 0] < 0, "a negative energy"),
             (square < -SPACE_LIKE * rows[:, 0] ** 2, "a space-like momentum"),
+            (rows[:, 0] > MOST, f"an energy of {rows[:, 0].max(initial=0.0):.2g}"),
         ):
             if wrong.any():
                 where = int(wrong.argmax())

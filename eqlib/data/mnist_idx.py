@@ -30,6 +30,7 @@ CHECKSUMS = {
 }
 
 HELD_OUT, VALID = 10_000, 2_000
+LARGEST = 1 << 31  # bytes of an idx file
 
 
 def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArray[np.uint8]:
@@ -47,23 +48,26 @@ def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArr
     [7, 2, 1]
     """
     path = Path(path)
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path}: got a truncated or damaged gzip file ({error}), expected a whole one") from error
+    header = 4 + 4 * dimensions
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            content = file.read(header)
+            # No more than the header says, and a byte to see that there is more: an archive may hold anything.
+            shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + len(content[4:]) // 4 * 4], ">u4"))
+            expected = header + int(np.prod(shape, dtype=object))
+            content += file.read(min(expected - header, LARGEST) + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path}: got a truncated or damaged gzip file ({error}), expected a whole one") from error
     # Two zero bytes, 8 for unsigned bytes, the number of axes; then each length, big-endian.
     magic = bytes([0, 0, 8, dimensions])
     if content[:4] != magic:
         raise ValueError(
             f"{path}: got magic number 0x{content[:4].hex()}, expected 0x{magic.hex()}, an idx file of bytes"
         )
-    header = 4 + 4 * dimensions
     if len(content) < header:
         raise ValueError(f"{path}: truncated: got {len(content)} bytes, expected a header of {header}")
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", dimensions, offset=4))
-    expected = header + int(np.prod(shape, dtype=object))
     if len(content) != expected:
         kind = "truncated" if len(content) < expected else "too long"
         raise ValueError(

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+MOST = 1e9  # GeV, far above any collider: beyond, momenta stand in eV
 STEPS, CLOSE = 60, 1e-6  # of the descent, and the distance below which a particle sits on its axis
 
 
@@ -92,6 +93,8 @@ def padded(momenta: ArrayLike, mask: ArrayLike) -> tuple[Array, NDArray[np.bool_
         raise ValueError(f"mask: got shape {mask.shape}, expected {momenta.shape[:2]}, one for each particle")
     if not np.isfinite(momenta[mask]).all():
         raise ValueError("momenta: got NaN or inf, expected finite numbers in GeV")
+    if (largest := np.abs(momenta[mask]).max(initial=0.0)) > MOST:
+        raise ValueError(f"momenta: got entries up to {largest:.2g}, expected momenta in GeV")
     return np.where(mask[..., None], momenta, 0.0), mask
 
 

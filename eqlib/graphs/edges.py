@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from eqlib import doors
+
 T = TypeVar("T")
 # Edges whose vectors are made at a time: in the processor's cache, where 10^7 would fill 2 GB in float64.
 PIECE = 1 << 16
@@ -61,8 +63,7 @@ class Edges:
             raise ValueError(f"vectors: got source, target and vectors on {got}, expected one device")
         if torch.compiler.is_compiling():  # no branch may depend on data there
             return
-        if not isinstance(self.targets, int) or self.targets < 0:
-            raise ValueError(f"targets: got {self.targets!r}, expected an integer >= 0")
+        doors.count("targets", self.targets)
         in_range("source", self.source)
         in_range("target", self.target, self.targets)
         finite("vectors", self.vectors)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.graphs import search
 from eqlib.graphs.edges import PIECE
 
@@ -83,8 +84,7 @@ def knn_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: boo
     >>> graphs.knn_graph(positions, k=1).tolist()  # the third sees the second, but not the other way
     [[1, 0, 1], [0, 1, 2]]
     """
-    if not isinstance(k, int) or k < 0:
-        raise ValueError(f"k: got {k!r}, expected an integer >= 0")
+    k = doors.count("k", k)
     body, x, n = _body(positions, batch), positions.detach().cpu(), len(positions)
     if k == 0 or n == 0:
         return torch.zeros(2, 0, dtype=torch.int64, device=positions.device)

@@ -157,7 +157,7 @@ def _residual(cg: CG, a: Irrep, b: Irrep, c: Irrep) -> float:
                 2, 3
             )
             moved -= tensors @ z.T
-            worst = max(worst, np.abs(moved).max() / max(1.0, np.abs(x).max(), np.abs(y).max(), np.abs(z).max()))
+            worst = max(worst, np.abs(moved).max() / (max(np.abs(m).max() for m in (x, y, z)) or 1.0))
     else:
         one, two = scipy.sparse.eye_array(a.dim, format="csr"), scipy.sparse.eye_array(b.dim, format="csr")
         flat = cg.indices[:, 1] * b.dim + cg.indices[:, 2], cg.indices[:, 0] * c.dim + cg.indices[:, 3]
@@ -166,7 +166,7 @@ def _residual(cg: CG, a: Irrep, b: Irrep, c: Irrep) -> float:
         for x, y, z in zip(a.generating, b.generating, c.generating, strict=True):
             moved = (scipy.sparse.kron(x.T, two) + scipy.sparse.kron(one, y.T)) @ tensors
             moved = moved - tensors @ scipy.sparse.kron(copies_, z.T)
-            size = max(1.0, *(np.abs(m.data).max(initial=0.0) for m in (x, y, z)))
+            size = max(np.abs(m.data).max(initial=0.0) for m in (x, y, z)) or 1.0
             worst = max(worst, np.abs(moved.data).max(initial=0.0) / size)
     for n in a.group.generating_components:
         x, y, z = (v.discrete[n] for v in (a, b, c))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eqlib import doors
+
 Index = NDArray[np.int64]
 SAME = 1e-10  # products closer than this are one element
 APART = 1e-4  # elements of a group of some thousand elements are further apart than this
@@ -44,8 +46,7 @@ def close(generators: Sequence[Any] | NDArray[Any], limit: int) -> Closure:
 
     Raises ValueError for generators that are neither, and where they make more than `limit` elements or do not close.
     """
-    if not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit: got {limit!r}, expected an integer >= 1")
+    limit = doors.count("limit", limit, 1)
     found = [np.asarray(g) for g in generators]
     if not found:
         raise ValueError("generators: got none, expected at least one permutation or matrix (the identity will do)")

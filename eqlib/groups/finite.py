@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eqlib import doors
 from eqlib.groups.closure import Index, close, tidy
 from eqlib.groups.content import digest, ours
 from eqlib.groups.element import Array, Element
@@ -92,7 +93,7 @@ class Finite(Group):
         for x in given:
             distance = np.abs(self.elements - x).reshape(self.components, -1).max(axis=1)
             index.append(int(distance.argmin()))
-            if distance[index[-1]] > 1e-6:
+            if not distance[index[-1]] <= 1e-6:  # NaN is not either
                 raise ValueError(f"elements: got {x.tolist()}, expected elements of {self}")
         return self.element(np.zeros((len(index), 0)), index)
 
@@ -257,8 +258,7 @@ class Symmetric(Finite):
     """
 
     def __init__(self, n: int) -> None:
-        if not isinstance(n, int) or not 1 <= n <= 6:
-            raise ValueError(f"n of Symmetric(n): got {n!r}, expected an integer from 1 to 6")
+        n = doors.count("n of Symmetric(n)", n, 1, 6)
         swaps = [[*range(i), i + 1, i, *range(i + 2, n)] for i in range(n - 1)]
         super().__init__(swaps or [[0]], name=f"Symmetric({n})")
 

@@ -10,8 +10,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
+from eqlib import doors
 from eqlib.groups.content import digest
-from eqlib.groups.element import Array
+from eqlib.groups.element import Array, Element
 from eqlib.groups.finite import Finite, letters
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
@@ -64,6 +65,9 @@ class Generated(Group):
         super().__init__()
         self.name, self.dim, self.components = name, len(generators), len(discrete)
         self._given = generators, discrete
+        # All work is on generators of one size, so that what counts as zero does not depend on the reader's units.
+        self._sizes = np.linalg.norm(generators, ord=2, axis=(1, 2))
+        generators = generators / self._sizes[:, None, None]
         self._known: dict[str, Matrices] = {}
         self._ends: dict[str, Array] = {}
         self._digests: dict[str, str] = {}
@@ -107,7 +111,14 @@ class Generated(Group):
                 yield from fresh
 
     def matrices(self, label: str) -> Matrices:
-        return self._known[label]
+        generators, discrete = self._known[label]
+        return generators * self._sizes[:, None, None], discrete
+
+    def sample(self, n: int, seed: int = 0, scale: float = 1.0) -> Element:
+        # Coordinates of large or small generators are small or large: else all elements would be near the identity.
+        found = super().sample(n, seed, scale)
+        unit = 10.0 ** np.rint(np.log10(self._sizes))
+        return Element(self, tuple((component, theta / unit) for component, theta in found.factors))
 
     def endomorphism_basis(self, a: Irrep) -> Array:
         return self._ends[a.label]
@@ -120,8 +131,9 @@ class Generated(Group):
 
     def product_multiplicities(self, a: Irrep, b: Irrep) -> dict[str, int]:
         one, two = np.eye(a.dim), np.eye(b.dim)
-        x = [np.kron(s, two) + np.kron(one, t) for s, t in zip(a.generators, b.generators, strict=True)]
-        h = [np.kron(s, t) for s, t in zip(a.discrete, b.discrete, strict=True)]
+        left, right = self._known[a.label], self._known[b.label]
+        x = [np.kron(s, two) + np.kron(one, t) for s, t in zip(left[0], right[0], strict=True)]
+        h = [np.kron(s, t) for s, t in zip(left[1], right[1], strict=True)]
         found: dict[str, int] = {}
         for _, label in self._decompose((np.array(x), np.array(h)))[0]:
             found[label] = found.get(label, 0) + 1
@@ -174,18 +186,23 @@ class Generated(Group):
 
 def _checked(generators: ArrayLike, discrete: ArrayLike | None) -> Matrices:
     """Finite square real matrices that make a group, as arrays; ValueError names the fault."""
-    x = np.asarray(generators, dtype=np.float64)
-    h = np.asarray(np.zeros((0, 0, 0)) if discrete is None else discrete, dtype=np.float64)
+    x = doors.real("generators", generators)
+    h = doors.real("discrete", np.zeros((0, 0, 0)) if discrete is None else discrete)
     d = x.shape[-1] if x.size else h.shape[-1] if h.ndim == 3 else 0
     x = x if x.size else np.zeros((0, d, d))
     h = h if h.size else np.eye(d)[None]
     for what, array in (("generators", x), ("discrete", h)):
         if array.ndim != 3 or array.shape[1:] != (d, d) or d == 0:
             raise ValueError(f"{what}: got shape {array.shape}, expected (n, d, d) with the same d >= 1 in both")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{what}: got NaN or infinite numbers, expected finite ones")
     if len(x) == 0:
         return x, h
+    sizes = np.abs(x).max(axis=(1, 2))
+    if sizes.min() < 1e-100 or sizes.max() > min(1e100, 1e9 * sizes.min()):
+        raise ValueError(
+            f"generators: got matrices of sizes {sizes.min():.1g} ... {sizes.max():.1g}, expected within 1e-100 ... 1e100 "
+            "and none 1e9 times another"
+        )
+    x_given, x = x, x / sizes[:, None, None]
     flat = x.reshape(len(x), -1)
     if np.linalg.matrix_rank(flat) < len(x):
         raise ValueError(
@@ -208,11 +225,16 @@ def _checked(generators: ArrayLike, discrete: ArrayLike | None) -> Matrices:
         moved = (m @ x @ np.linalg.inv(m)).reshape(len(x), -1)
         if np.abs(moved @ inverse @ flat - moved).max() > 1e-8 * max(1.0, np.abs(moved).max()):
             raise ValueError(f"discrete matrix {n} does not map the Lie algebra onto itself")
-        if np.abs(np.linalg.inv(m) - h).max(axis=(1, 2)).min() > 1e-8:
-            raise ValueError(
-                f"the inverse of discrete matrix {n} is not among them: choose representatives closed under it"
-            )
-    return x, h
+        for k, other in enumerate(h):
+            product = m @ other
+            if np.abs(product - h).max(axis=(1, 2)).min() > 1e-8 * max(1.0, np.abs(product).max()):
+                raise ValueError(
+                    f"discrete matrices {n} and {k} have a product that is not among them: choose representatives that "
+                    "make a group"
+                )
+    if len(np.unique(h.reshape(len(h), -1).round(7), axis=0)) < len(h):
+        raise ValueError("discrete: got one matrix twice, expected one for each component")
+    return x_given, h
 
 
 def _orthonormal(x: Array, h: Array) -> Array:

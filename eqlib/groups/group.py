@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eqlib import doors
 from eqlib.groups.components import inverses, separating, table
 from eqlib.groups.element import Array, Element
 from eqlib.groups.embedding import Embedding, embed
@@ -177,12 +178,10 @@ class Group(Representations):
         >>> np.allclose(group.irrep("3o")(again), group.irrep("3o")(g))
         True
         """
-        m = np.asarray(matrices, dtype=np.float64)
+        m = doors.real(f"matrices of {self}", matrices)
         v = self.vector.dim
         if m.shape[-2:] != (v, v) or m.ndim not in (2, 3):
             raise ValueError(f"matrices: got shape {m.shape}, expected (n, {v}, {v}) or ({v}, {v}) for {self}")
-        if not np.isfinite(m).all():
-            raise ValueError(f"matrices of {self}: got NaN or infinite numbers, expected finite ones")
         return self.element_of(m.reshape(-1, v, v))
 
     # Elements ---------------------------------------------------------------------------------------------------------
@@ -197,19 +196,18 @@ class Group(Representations):
         array([[[ 0., -1.],
                 [-1.,  0.]]])
         """
-        theta = np.asarray(coordinates, dtype=np.float64)
+        theta = doors.real(f"coordinates of an element of {self}", coordinates)
         if theta.shape[-1:] != (self.dim,) or theta.ndim > 2:
             raise ValueError(
                 f"coordinates: got shape {theta.shape}, expected (n, {self.dim}) or ({self.dim},) for an element of {self}"
             )
-        if not np.isfinite(theta).all():
-            raise ValueError(f"coordinates of an element of {self}: got NaN or infinite numbers, expected finite ones")
-        index = np.asarray(component, dtype=np.int64)
+        index = doors.indices("component", component, f"0 ... {self.components - 1} for {self}")
         if index.ndim > 1 or ((index < 0) | (index >= self.components)).any():
             raise ValueError(f"component: got {component!r}, expected 0 ... {self.components - 1} for {self}")
-        theta = np.atleast_2d(theta)
-        n = max(len(theta), index.size if index.ndim else 1)
-        return Element(self, ((np.broadcast_to(index, n), np.broadcast_to(theta, (n, self.dim))),))
+        if theta.ndim == 2 and index.ndim and len(theta) != len(index) and 1 not in (len(theta), len(index)):
+            raise ValueError(f"component: got {len(index)} for {len(theta)} coordinates, expected as many, or one")
+        n = np.broadcast_shapes(theta.shape[:-1], index.shape) or (1,)
+        return Element(self, ((np.broadcast_to(index, n), np.broadcast_to(theta, (*n, self.dim))),))
 
     def identity(self, n: int = 1) -> Element:
         """The identity, n times.
@@ -219,7 +217,12 @@ class Group(Representations):
         array([[[1., 0.],
                 [0., 1.]]])
         """
-        return self.element(np.zeros((n, self.dim)))
+        return self.element(np.zeros((self._many(n), self.dim)))
+
+    def _many(self, n: int) -> int:
+        found = doors.count("n", n)
+        doors.affordable(f"{found} elements of {self}", found * (self.dim + 1))
+        return found
 
     def sample(self, n: int, seed: int = 0, scale: float = 1.0) -> Element:
         """n random elements over all components; `scale` bounds the rapidity of boosts.
@@ -233,6 +236,7 @@ class Group(Representations):
         >>> len(g), bool((boosts >= 1).all() and (boosts <= np.cosh(2.0)).all())
         (3, True)
         """
+        n = self._many(n)
         return Element(self, tuple(random_factors(self.noncompact_directions, self.components, n, seed, scale)))
 
     def spread(self, n: int) -> Element:
@@ -248,6 +252,7 @@ class Group(Representations):
         """
         if not self.compact:
             raise ValueError(f"{self} is not compact: no finite set of points is spread over it")
+        n = self._many(n)
         if self.dim == 0:
             return self.element(np.zeros((self.components, 0)), np.arange(self.components))
         if self.dim == 1:

@@ -56,7 +56,7 @@ class Irrep:
 
     @cached_property
     def _matrices(self) -> tuple[Array, Array]:
-        generators, discrete = self.group.matrices(self.label)
+        generators, discrete = self.group.dense_matrices(self.label)
         return np.asarray(generators, dtype=np.float64), np.asarray(discrete, dtype=np.float64)
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from eqlib import doors
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
@@ -24,6 +25,7 @@ from eqlib.groups.spatial import spin_matrices, su2_clebsch_gordan
 
 Complex = NDArray[np.complex128]
 METRIC = np.diag([1.0, -1.0, -1.0, -1.0])
+MOST_ROUNDING = 1e-3  # of a matrix's entries, above which it is not known which turn it holds
 LIGHT_CONE = np.array([[1, 0, 0, 1], [1, 0, 0, -1], [0, np.sqrt(2), 0, 0], [0, 0, np.sqrt(2), 0]]) / np.sqrt(2)
 
 
@@ -132,6 +134,7 @@ class SL2C(Group):
         return found
 
     def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array:
+        doors.affordable("Clebsch-Gordan tensor", 4 * a.dim * b.dim * c.dim)
         k3, n3, basis = self._constituents(c)[0]
         rows = []
         for k1, n1, u in self._constituents(a):
@@ -152,26 +155,43 @@ class SL2C(Group):
         return np.array(rows)
 
     def element_of(self, matrices: Array) -> Element:
-        if (worst := np.abs(np.swapaxes(matrices, 1, 2) @ METRIC @ matrices - METRIC).max(initial=0.0)) > 1e-5 * (
-            np.abs(matrices).max(initial=1.0) ** 2
-        ):
-            raise ValueError(
-                f"matrix of {self} must preserve the metric (+,-,-,-): L^T g L differs from g by {worst:.2g}"
-            )
         if (matrices[:, 0, 0] < 0).any():
             raise ValueError(f"matrix of {self} must not reverse time: its (0, 0) entry is negative")
-        flipped = np.linalg.det(matrices) < 0
+        gamma = matrices[:, 0, 0].max(initial=1.0)
+        with np.errstate(over="ignore"):
+            digits = np.float32 if (matrices.astype(np.float32) == matrices).all() else np.float64
+        rounding = 16 * float(np.finfo(digits).eps) * gamma
+        if rounding > MOST_ROUNDING:
+            raise ValueError(
+                f"matrix of {self} has gamma {gamma:.2g}: of the turn in it {np.dtype(digits)} keeps no digits; expected at "
+                f"most {MOST_ROUNDING / rounding * gamma:.0e}"
+            )
+        # L = h B R. The boost is read off where L sends the time axis. To undo it would subtract numbers of gamma^2 and lose as
+        # many digits, so the turn is what is left of the block of space without B's share, (gamma - 1) n (R^-1 n)^T.
+        down, across = matrices[:, 1:, 0], matrices[:, 0, 1:]
+        space = matrices[:, 1:, 1:] - down[:, :, None] * across[:, None] / (matrices[:, :1, :1] + 1)
+        flipped = np.linalg.det(space) < 0
+        sign = np.where(flipped, -1.0, 1.0)[:, None]
+        u, _, vt = np.linalg.svd(sign[:, :, None] * space)
+        # It takes R^-1 n to n. Both directions are known to all digits, what was left of the block to those that gamma leaves.
+        momentum = sign * down
+        size = np.linalg.norm(momentum, axis=1, keepdims=True)
+        better = _least_turn((u @ vt @ across[:, :, None])[:, :, 0], momentum)
+        turn = np.where(size[:, :, None] > 1, better, np.eye(3)) @ u @ vt
+        again = np.zeros_like(matrices)
+        again[:, :1, :1] = np.sqrt(1 + size**2)[:, :, None]
+        again[:, 1:, 0], again[:, 0, 1:] = momentum, (momentum[:, None] @ turn)[:, 0]
+        again[:, 1:, 1:] = turn + momentum[:, :, None] * again[:, :1, 1:] / (again[:, :1, :1] + 1)
+        worst = np.abs(np.where(flipped[:, None, None], METRIC @ again, again) - matrices).max(initial=0.0)
+        if not worst <= max(1e-5, rounding):
+            raise ValueError(
+                f"matrix of {self} must preserve the metric (+,-,-,-): it differs by {worst:.2g} from the boost and turn in it"
+            )
         if flipped.any() and self.components == 1:
             raise ValueError(f"matrix of {self} must have determinant +1: parity needs Lorentz(parity=True)")
-        # L = h B R: the boost is read off where L sends the time axis, the rotation is L's polar factor. To undo the boost
-        # instead would subtract numbers of gamma^2, and lose as many digits.
-        proper = np.where(flipped[:, None, None], METRIC @ matrices, matrices)
-        momentum = proper[:, 1:, 0]
-        size = np.linalg.norm(momentum, axis=1, keepdims=True)
         rapidity = np.arcsinh(size) * momentum / np.maximum(size, 1e-300)
         boost = self.element(np.concatenate([np.zeros_like(rapidity), rapidity], axis=1), flipped.astype(np.int64))
-        u, _, vt = np.linalg.svd(proper)
-        rotvec = Rotation.from_matrix((u @ vt)[:, 1:, 1:]).as_rotvec()
+        rotvec = Rotation.from_matrix(turn).as_rotvec()
         return boost * self.element(np.concatenate([rotvec, np.zeros_like(rotvec)], axis=1))
 
 
@@ -250,6 +270,16 @@ class Lorentz(SL2C):
             return rows
         reflected = np.einsum("kijm,il,jp,mn->klpn", rows, a.discrete[1], b.discrete[1], c.discrete[1], optimize=True)
         return (rows + reflected) / 2
+
+
+def _least_turn(start: Array, end: Array) -> Array:
+    """The smallest rotations (n, 3, 3) that take the directions of start to those of end, (n, 3), which are close; 1 at zero."""
+    sizes = [np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300) for x in (start, end)]
+    a, b = start / sizes[0], end / sizes[1]
+    axis = np.cross(a, b)
+    size = np.linalg.norm(axis, axis=1, keepdims=True)
+    angle = np.arctan2(size, (a * b).sum(1, keepdims=True))
+    return Rotation.from_rotvec(np.where(size > 0, axis / np.maximum(size, 1e-300) * angle, 0.0)).as_matrix()
 
 
 def _ascending(odd: bool) -> Iterator[tuple[int, int]]:

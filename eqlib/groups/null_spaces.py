@@ -30,7 +30,8 @@ def intertwiners(a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
     if da * db > UNKNOWNS:
         raise ValueError(f"Hom of dimensions {da} and {db} has {da * db} unknowns: too many for a dense null space")
     normal = np.zeros((da * db, da * db))
-    for x, y in [*zip(a[0], b[0], strict=True), *zip(a[1], b[1], strict=True)]:
+    sizes = [max(np.abs(x).max(), np.abs(y).max()) for x, y in zip(a[0], b[0], strict=True)]
+    for x, y in [*_scaled(a[0], b[0], sizes), *zip(a[1], b[1], strict=True)]:
         # R^T R for R = y (x) 1 - 1 (x) x^T, which takes M, flat, to y M - M x.
         normal += np.kron(y.T @ y, np.eye(da)) + np.kron(np.eye(db), x @ x.T) - np.kron(y.T, x.T) - np.kron(y, x)
     cut = 1e-9 * np.abs(normal).sum(axis=0).max(initial=1.0)  # relative to a bound of the largest eigenvalue
@@ -40,6 +41,15 @@ def intertwiners(a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
     else:
         _, vectors = scipy.linalg.eigh(normal, subset_by_value=(-np.inf, cut), driver="evx")
     return vectors.T.reshape(-1, db, da)
+
+
+def _scaled(a: Array, b: Array, sizes: list[float]) -> list[tuple[Array, Array]]:
+    """Pairs of generators divided by their sizes, so that no unit makes one of them vanish beside another.
+
+    What is rounding beside the largest stays so.
+    """
+    least = 1e-12 * max(sizes, default=0.0)
+    return [(x / s, y / s) for x, y, s in zip(a, b, (max(s, least) or 1.0 for s in sizes), strict=True)]
 
 
 def endomorphisms(generators: Array, discrete: Array) -> Array:

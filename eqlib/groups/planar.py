@@ -10,10 +10,12 @@ from itertools import count
 
 import numpy as np
 
+from eqlib import doors
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
 
+MOST = 100_000  # turns of a cyclic group
 FLIP = np.diag([1.0, -1.0])
 
 
@@ -62,8 +64,7 @@ class Cyclic(_Planar):
     """
 
     def __init__(self, n: int) -> None:
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(f"n of Cyclic(n): got {n!r}, expected an integer >= 1")
+        n = doors.count("n of Cyclic(n)", n, 1, MOST)
         super().__init__()
         self.n, self.name, self.dim, self.components = n, f"Cyclic({n})", 0, n
         self.grammar = f"the frequencies 0 ... {n // 2}"
@@ -97,8 +98,7 @@ class Dihedral(_Planar):
     """
 
     def __init__(self, n: int) -> None:
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(f"n of Dihedral(n): got {n!r}, expected an integer >= 1")
+        n = doors.count("n of Dihedral(n)", n, 1, MOST)
         super().__init__()
         self.n, self.name, self.dim, self.components = n, f"Dihedral({n})", 0, 2 * n
         half = f", {n // 2}e, {n // 2}o" if n % 2 == 0 else ""

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from eqlib import doors
 from eqlib.groups.closure import tidy
 from eqlib.groups.content import digest, title
 from eqlib.groups.element import Array, Element
@@ -114,7 +115,7 @@ class Product(Group):
             yield from self._ascending(pairs)
 
     def _ascending(self, pairs: list[tuple[Irrep, Irrep]]) -> list[str]:
-        sizes = {label: a.dim * b.dim // min(a.endo, b.endo) for a, b in pairs for label in self._labels_of(a, b)}
+        sizes = {label: self.dimension_of(label) for a, b in pairs for label in self._labels_of(a, b)}
         return sorted(sizes, key=lambda label: sizes[label])
 
     # Matrices --------------------------------------------------------------------------------------------------------
@@ -139,6 +140,10 @@ class Product(Group):
         discrete = np.array([np.kron(x, y) for x in a.discrete for y in b.discrete])
         return tidy(e.T @ generators @ e), tidy(e.T @ discrete @ e)
 
+    def dimension_of(self, label: str) -> int:
+        a, b, _ = self._pair(label)
+        return a.dim * b.dim // min(a.endo, b.endo)
+
     def endomorphism_basis(self, a: Irrep) -> Array:
         left, right, primed = self._pair(a.label)
         e = self._inclusion(left, right, primed)
@@ -155,6 +160,7 @@ class Product(Group):
 
     def clebsch_gordan_span(self, a: Irrep, b: Irrep, c: Irrep) -> Array:
         """Products of the factors' tensors, seen between the irreps: invariants of G x H are products of invariants."""
+        doors.affordable("Clebsch-Gordan tensor", a.dim * b.dim * c.dim * max(a.endo, b.endo))
         pairs = [self._pair(x.label) for x in (a, b, c)]
         inner = [self._inclusion(*pair).reshape(pair[0].dim, pair[1].dim, -1) for pair in pairs]
         left = self.factors[0].clebsch_gordan(*(first for first, _, _ in pairs)).dense()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from eqlib import doors
 from eqlib.groups.content import title
 from eqlib.groups.element import Array, Element, no_element
 from eqlib.groups.irrep import Irrep
@@ -89,13 +91,14 @@ class Rep:
             # A sign inside parentheses would belong to a label.
             terms = re.split(r"\+(?![^(]*\))", blocks) if blocks.strip() else []
             blocks = [_term(group, blocks, term.strip()) for term in terms]
+        if not isinstance(blocks, Iterable):
+            raise ValueError(f'rep of {group}: got {blocks!r}, expected a string such as "8x0e + 4x1o", or blocks')
         parsed = []
         for block in blocks:
-            if not (isinstance(block, tuple) and len(block) == 2 and isinstance(block[0], int | np.integer)):
+            if not (isinstance(block, tuple) and len(block) == 2):
                 raise ValueError(f"block of a rep of {group}: got {block!r}, expected (multiplicity, irrep)")
-            if block[0] < 0:
-                raise ValueError(f"multiplicity in a rep of {group}: got {block[0]}, expected a whole number >= 0")
-            parsed.append((int(block[0]), group.irrep(block[1])))
+            mul = doors.count(f"multiplicity in a rep of {group}", block[0])
+            parsed.append((mul, group.irrep(block[1])))
         return cls(group, tuple(parsed))
 
     @property
@@ -106,7 +109,7 @@ class Rep:
     @property
     def slices(self) -> tuple[slice, ...]:
         """Where each block lies on the flat axis."""
-        ends = np.cumsum([0, *(mul * a.dim for mul, a in self.blocks)]).tolist()
+        ends = list(accumulate((mul * a.dim for mul, a in self.blocks), initial=0))
         return tuple(slice(start, stop) for start, stop in zip(ends[:-1], ends[1:], strict=True))
 
     @property
@@ -188,9 +191,7 @@ class Rep:
         """The rep so many times, one after the other."""
         if not isinstance(times, int | np.integer):
             return NotImplemented
-        if times < 0:
-            raise ValueError(f"times: got {times}, expected a whole number >= 0 to multiply a rep by")
-        return Rep(self.group, self.blocks * int(times))
+        return Rep(self.group, self.blocks * doors.count("times", times))
 
     __rmul__ = __mul__
     __array_ufunc__ = None  # leaves numpy's integers times a rep to __rmul__
@@ -224,6 +225,7 @@ class Rep:
         """
         if not isinstance(g, Element):
             raise no_element(g)
+        doors.affordable(f"matrices of {self.group}'s rep of dimension {self.dim}", len(g) * self.dim**2)
         result = np.zeros((len(g), self.dim, self.dim))
         for (mul, a), where in zip(self.blocks, self.slices, strict=True):
             d = a(g)
@@ -241,6 +243,7 @@ class Rep:
                 [ 0.,  0., -2.],
                 [ 0.,  2.,  0.]]])
         """
+        doors.affordable(f"generators of {self.group}'s rep of dimension {self.dim}", self.group.dim * self.dim**2)
         blocks = [a.generators for mul, a in self.blocks for _ in range(mul)]
         rows = [scipy.linalg.block_diag(*(x[i] for x in blocks)) for i in range(self.group.dim)]
         return np.array(rows).reshape(self.group.dim, self.dim, self.dim)
@@ -252,6 +255,9 @@ class Rep:
         >>> groups.O3().rep("2x0e + 1o").discrete()[1].diagonal()
         array([ 1.,  1., -1., -1., -1.])
         """
+        doors.affordable(
+            f"components of {self.group}'s rep of dimension {self.dim}", self.group.components * self.dim**2
+        )
         blocks = [a.discrete for mul, a in self.blocks for _ in range(mul)]
         rows = [scipy.linalg.block_diag(*(x[i] for x in blocks)) for i in range(self.group.components)]
         return np.array(rows).reshape(self.group.components, self.dim, self.dim)
@@ -278,15 +284,14 @@ def fields(rep: Rep, channels: int) -> Rep:
     >>> fields(groups.Dihedral(4).rep("0e + 2x1"), channels=8)
     Dihedral(4): 8x0e+16x1
     """
-    if channels < 0:
-        raise ValueError(f"channels: got {channels}, expected a whole number >= 0")
+    channels = doors.count("channels", channels)
     irreps = dict.fromkeys(a for _, a in rep.blocks)
     return Rep(rep.group, tuple((channels * rep.multiplicity(a), a) for a in irreps))
 
 
 def _term(group: Any, text: str, term: str) -> tuple[int, str]:
     """One "8x0e" or "0e" of a rep string."""
-    match = re.fullmatch(r"(?:(\d+)\s*x\s*)?(\S.*)", term)
+    match = re.fullmatch(r"(?:(\d+)\s*x\s*)?(\S.*)", term, re.ASCII)
     if match is None:
         raise ValueError(f'rep string {text!r} of {group} is malformed at {term!r}: write "8x0e + 4x1o"')
     return int(match[1] or 1), match[2]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from eqlib import doors
 from eqlib.groups.clebsch_gordan import CG, Compressed, clebsch_gordan
 from eqlib.groups.content import content, digest, ours, title, written
 from eqlib.groups.element import Array
@@ -89,6 +90,15 @@ class Representations(ABC):
         """Components whose representatives generate those of all. Default: all but the identity's."""
         return range(1, self.components)
 
+    def dense_matrices(self, label: str) -> tuple[Array, Array]:
+        """`matrices`; ValueError instead where the group knows beforehand that they would take more than 2 GiB."""
+        if type(self).dimension_of is not Representations.dimension_of:
+            entries = (self.dim + self.components) * self.dimension_of(label) ** 2
+            doors.affordable(
+                f"generators of {self}:{label}", entries, "sparse_generators(), where it is known, has what is not zero"
+            )
+        return self.matrices(label)
+
     # Derived ----------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -119,6 +129,8 @@ class Representations(ABC):
             return label
         if not isinstance(label, str):
             raise ValueError(f"label of an irrep of {self}: got {label!r}, expected a string")
+        if not label.isascii():  # int() and \d read the digits of every script
+            raise ValueError(f"label of an irrep of {self}: got {label!r}, expected plain digits and letters")
         canonical = self.parse(label.strip())
         if canonical not in self._irreps:
             self._irreps[canonical] = Irrep(self, canonical)

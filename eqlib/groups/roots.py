@@ -22,6 +22,7 @@ Integers = NDArray[np.int64]
 Weight = tuple[int, ...]
 RANKS = {"A": range(1, 33), "B": range(2, 33), "C": range(2, 33), "D": range(3, 33)}
 RANKS |= {"E": range(6, 9), "F": range(4, 5), "G": range(2, 3)}
+MOST_LABEL = 1_000_000  # sums of squares of labels stay far below 2^63
 MOST_WEIGHTS = 2_000_000  # above, a single module takes gigabytes
 
 
@@ -240,13 +241,13 @@ class RootSystem:
     def check(self, label: Iterable[int] | str) -> Weight:
         """A tuple of Dynkin labels from a tuple or a string such as "(1,0)"; ValueError where it is none."""
         parts: list[object] = list(label)
-        if isinstance(label, str) and re.fullmatch(r"\(\s*\d+\s*(,\s*\d+\s*)*\)", label.strip()):
+        if isinstance(label, str) and re.fullmatch(r"\(\s*\d+\s*(,\s*\d+\s*)*\)", label.strip(), re.ASCII):
             parts = [int(x) for x in re.findall(r"\d+", label)]
-        good = all(isinstance(x, int | np.integer) and not isinstance(x, bool) and x >= 0 for x in parts)
+        good = all(isinstance(x, int | np.integer) and not isinstance(x, bool) and 0 <= x <= MOST_LABEL for x in parts)
         if not good or len(parts) != self.rank:
             raise ValueError(
-                f"{self.type} has no irrep {label!r}: labels are {self.rank} Dynkin labels, whole numbers >= 0, such as "
-                f"{text((1, *[0] * (self.rank - 1)))}"
+                f"{self.type} has no irrep {label!r}: labels are {self.rank} Dynkin labels, whole numbers from 0 to "
+                f"{MOST_LABEL}, such as {text((1, *[0] * (self.rank - 1)))}"
             )
         return tuple(int(x) for x in parts)  # type: ignore[call-overload]
 
@@ -271,7 +272,7 @@ def text(label: Weight) -> str:
 
 
 def _cartan(type_: str) -> Integers:
-    match = re.fullmatch(r"([A-G])(\d+)", type_) if isinstance(type_, str) else None
+    match = re.fullmatch(r"([A-G])(\d{1,2})", type_, re.ASCII) if isinstance(type_, str) else None
     if match is None or int(match[2]) not in RANKS[match[1]]:
         known = "A1.., B2.., C2.., D3.. up to rank 32, E6, E7, E8, F4 and G2"
         raise ValueError(f"unknown simple type {type_!r}: there are {known}")

@@ -17,6 +17,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from eqlib import doors
 from eqlib.groups.clebsch_gordan import Compressed, compressed
 from eqlib.groups.element import Array
 from eqlib.groups.group import Group
@@ -306,6 +307,4 @@ def _antisymmetric(x: Sparse) -> Sparse:
 
 
 def _size(name: str, n: int, least: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < least:
-        raise ValueError(f"n of {name}(n): got {n!r}, expected a whole number >= {least}")
-    return int(n)
+    return doors.count(f"n of {name}(n)", n, least)

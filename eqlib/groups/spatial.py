@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from eqlib import doors
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
 from eqlib.groups.planar import check_orthogonal
+
+MOST_ENTRIES = 2**24  # of a Clebsch-Gordan tensor; its integers would take minutes
 
 
 def spin_matrices(twice_j: int) -> NDArray[np.complex128]:
@@ -32,6 +35,7 @@ def su2_clebsch_gordan(j1: int, j2: int, j3: int) -> Array:
 
     Racah, Phys. Rev. 62, 438 (1942), Eq. 16.
     """
+    doors.affordable("Clebsch-Gordan tensor", (j1 + 1) * (j2 + 1) * (j3 + 1), most=MOST_ENTRIES)
     out = np.zeros((j1 + 1, j2 + 1, j3 + 1))
     if (j1 + j2 + j3) % 2 or not abs(j1 - j2) <= j3 <= j1 + j2:
         return out
@@ -53,7 +57,9 @@ def su2_clebsch_gordan(j1: int, j2: int, j3: int) -> Array:
                 den = f(k) * f(a - k) * f(s - k) * f(p2 - k) * f(b - s + k) * f(c - p2 + k)
                 total += (-1) ** k * (common * f(b) * f(c) // den)
             square = front * f(p1) * f(s) * f(p2) * f(t) * f(j3 - u) * f(u)
-            out[s, t, u] = total / (common * f(b) * f(c)) * sqrt(square / below)
+            # One quotient of integers: each of several could leave the range of floats.
+            size = sqrt(total**2 * square / ((common * f(b) * f(c)) ** 2 * below))
+            out[s, t, u] = size if total > 0 else -size
             out[j1 - s, j2 - t, j3 - u] = (-1) ** a * out[s, t, u]
     return out
 
@@ -117,6 +123,9 @@ class SO3(Group):
     def matrices(self, label: str) -> tuple[Array, Array]:
         generators = rotation_generators(int(label))
         return generators, np.eye(generators.shape[-1])[None]
+
+    def dimension_of(self, label: str) -> int:
+        return 2 * int(label.rstrip("eo")) + 1
 
     @property
     def generating(self) -> Sequence[int]:

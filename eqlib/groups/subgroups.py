@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from eqlib import doors
 from eqlib.groups.element import Array
-from eqlib.groups.embedding import Embedding, embed
+from eqlib.groups.embedding import Embedding, check_products, embed
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
 from eqlib.groups.null_spaces import copies, intertwiners
@@ -30,7 +31,10 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
     """
     if rep.group == sub and embedding is None:
         return rep, np.eye(rep.dim)
-    inside = embedding or embed(sub, rep.group)
+    inside = _inside(sub, rep.group, embedding)
+    if embedding is None and sub.components > 1:  # of a covering group, coordinates tell elements up to a sign
+        check_products(sub, rep.group, [a(inside.components) for a in dict.fromkeys(a for _, a in rep.blocks)])
+    doors.affordable(f"basis of {rep.group}'s rep of dimension {rep.dim}", rep.dim**2)
     blocks: list[tuple[int, Irrep]] = []
     columns = [np.zeros((rep.dim, 0))]
     for (mul, a), where in zip(rep.blocks, rep.slices, strict=True):
@@ -41,6 +45,14 @@ def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[
             columns.append(column)
             blocks += small
     return Rep(sub, tuple(blocks)), np.concatenate(columns, axis=1)
+
+
+def _inside(sub: Group, group: Group, embedding: Embedding | None) -> Embedding:
+    """The embedding that was given, which must be a homomorphism, or the one that both groups' coordinates make."""
+    if embedding is None:
+        return embed(sub, group)
+    embedding.check(sub, group)
+    return embedding
 
 
 def decompose(matrices: tuple[Array, Array], group: Group) -> tuple[list[tuple[int, Irrep]], Array]:
@@ -56,7 +68,10 @@ def _fill(group: Group, dim: int, maps_from: Callable[[Irrep], Array]) -> tuple[
         if left == 0:
             break
         if tried == 500 or large == 50:  # a list of irreps may be endless, a decomposition is not
-            raise ValueError(f"{left} of {dim} dimensions fit none of the first {tried} irreps of {group}")
+            raise ValueError(
+                f"{left} of {dim} dimensions fit none of the first {tried} irreps of {group}: the matrices are no "
+                "representation of it"
+            )
         large = large + 1 if b.dim > left else 0
         if large:
             continue
@@ -64,6 +79,10 @@ def _fill(group: Group, dim: int, maps_from: Callable[[Irrep], Array]) -> tuple[
             blocks.append((1, b))
             columns.append(np.where(np.abs(q) < 1e-11, 0.0, q))
             left -= b.dim
+    if left:
+        raise ValueError(
+            f"{left} of {dim} dimensions fit no irrep of {group}: the matrices are no representation of it"
+        )
     return blocks, np.concatenate(columns, axis=1)
 
 
@@ -85,6 +104,7 @@ def regular(group: Group) -> tuple[Rep, Array]:
     """
     if group.dim:
         raise ValueError(f"{group} is infinite: only a finite group has a regular rep here")
+    doors.affordable(f"regular rep of {group}", group.components**2)
     blocks, columns = [], []
     for a in group.irreps():
         for unit in spanning_vectors(a):
@@ -130,8 +150,9 @@ def induce(rep: Rep, group: Group, embedding: Embedding | None = None) -> tuple[
     True
     """
     sub = rep.group
-    inside = embedding or embed(sub, group)
+    inside = _inside(sub, group, embedding)
     cosets = _cosets(sub, group, inside)
+    doors.affordable(f"basis of a rep of dimension {len(cosets) * rep.dim}", (len(cosets) * rep.dim) ** 2)
     returns = group.component_inverses[cosets]
     blocks: list[tuple[int, Irrep]] = []
     columns = [np.zeros((len(cosets), rep.dim, 0))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from eqlib import doors
 from eqlib.groups.roots import RootSystem, Weight, root_system, text
 
 __all__ = [
@@ -83,8 +84,7 @@ def invariants(type_: str, label: Iterable[int] | str, power: int) -> int:
     """
     system = root_system(type_)
     weight = system.check(label)
-    if not isinstance(power, int) or power < 0:
-        raise ValueError(f"power: got {power!r}, expected a whole number >= 0")
+    power = doors.count("power", power)
     powers: list[dict[Weight, int]] = [{(0,) * system.rank: 1}]
     for _ in range((power + 1) // 2):
         grown: dict[Weight, int] = {}

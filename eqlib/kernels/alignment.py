@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 from torch import Tensor
 
+from eqlib.constants import fixed
 from eqlib.groups import Group, Irrep
 from eqlib.products import engines, opened
 from eqlib.products.forms import batched
@@ -126,14 +127,14 @@ class Alignment:
                 for k, j in np.argwhere(np.abs(generator) > 1e-13):
                     terms += [[first + k * d + i, first + j * d + i, x, generator[k, j]] for i in range(d)]
         self._tables = [
-            torch.tensor(planes, dtype=torch.int64),
-            torch.tensor(last),
-            torch.tensor(np.reshape(lines, (-1, 5)).astype(np.int64)),
-            torch.tensor(values, dtype=torch.float64),
+            fixed(planes, dtype=np.int64),
+            fixed(last),
+            fixed(np.reshape(lines, (-1, 5)).astype(np.int64)),
+            fixed(values, dtype=np.float64),
         ]
-        self._terms = torch.tensor(np.reshape([term[:3] for term in terms], (-1, 3)).astype(np.int64))
-        self._values = torch.tensor([term[3] for term in terms], dtype=torch.float64)
-        self._vector = torch.tensor(vector)
+        self._terms = fixed(np.reshape([term[:3] for term in terms], (-1, 3)).astype(np.int64))
+        self._values = fixed([term[3] for term in terms], dtype=np.float64)
+        self._vector = fixed(vector)
 
     def _check_axis(self, planes: list[tuple[int, int]]) -> None:
         """Each step has to take one component away, and the axis has to be what is left."""

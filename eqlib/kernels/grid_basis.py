@@ -9,6 +9,7 @@ import scipy.linalg
 import torch
 from numpy.typing import NDArray
 
+from eqlib.constants import fixed
 from eqlib.groups import Group, Irrep
 from eqlib.harmonics import Harmonics, restricted
 from eqlib.kernels.steerable import angular_basis, level
@@ -51,7 +52,7 @@ def _harmonics(group: Group, size: int, degree: int) -> NDArray[np.float64]:
     module = Harmonics(group, degree, normalization="norm").double()
     points = offsets(size, group.vector.dim).reshape(-1, group.vector.dim)
     with torch.no_grad():
-        values = module(torch.tensor(points @ group.coordinates.T)).numpy()
+        values = module(fixed(points @ group.coordinates.T)).numpy()
     return values[:, values.shape[1] - restricted(group, degree)[0].dim :]
 
 
@@ -89,7 +90,7 @@ def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.fl
     wave = (np.cos if degree % 2 == 0 else np.sin)(k[:, None, None] * (directions @ points.T))
     transform = np.einsum("ktp,npi->nkti", wave, rings[:, :, None] * y, optimize=True)
     with torch.no_grad():
-        turned = torch.tensor(directions @ group.coordinates.T)
+        turned = fixed(directions @ group.coordinates.T)
         at = Harmonics(group, degree, normalization="norm").double()(turned).numpy()[:, -y.shape[1] :]
     whole = np.einsum("k,t,nkti,mkti->nm", radial, weights, transform, transform, optimize=True)
     f = np.einsum("t,nkti,ti->nk", weights, transform, at, optimize=True)

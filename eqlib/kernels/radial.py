@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.constants import Constants
+
+MOST = 100_000  # functions
 
 
 def magnitude(q: Tensor) -> Tensor:
@@ -278,10 +281,11 @@ class RadialMLP(torch.nn.Module):
         if basis is not None and not isinstance(getattr(basis, "number", None), int):
             raise ValueError(f"basis: got {type(basis).__name__}, expected None or a module with an integer .number")
         self.basis, self.number, self.scale = basis, _positive("number", number), _length("scale", scale)
-        widths = [hidden] if isinstance(hidden, int) else list(hidden)
+        widths = list(hidden) if isinstance(hidden, Sequence) else [hidden]
         sizes = [1 if basis is None else int(basis.number), *(_positive("hidden", w) for w in widths), number]  # type: ignore[arg-type]
         layers: list[torch.nn.Module] = []
         for i, (before, after) in enumerate(pairwise(sizes)):
+            doors.affordable("weights of a layer", before * after)
             layer = torch.nn.Linear(before, after, bias=basis is None)
             with torch.no_grad():
                 # SiLU of a normal variable has a mean square of 0.356.
@@ -294,9 +298,7 @@ class RadialMLP(torch.nn.Module):
 
 
 def _positive(name: str, value: int) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}: got {value!r}, expected a positive integer")
-    return value
+    return doors.count(name, value, 1, MOST)
 
 
 def _length(name: str, value: float) -> float:

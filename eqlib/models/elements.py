@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib.constants import Constants
 from eqlib.data.elements import ELEMENTS
 
 
-class Elements(torch.nn.Module):
+class Elements(Constants):
     """Atomic numbers (N,), int64 -> (N,), int64: 0, 1, ... in the order of `numbers`, those of training.
 
     ValueError for an element that is none of them, naming it, and for numbers that come twice.
@@ -26,9 +28,9 @@ class Elements(torch.nn.Module):
         if not numbers or len({*numbers}) < len(numbers) or min(numbers) < 1 or max(numbers) > len(ELEMENTS):
             raise ValueError(f"elements: got {list(numbers)}, expected atomic numbers, each once")
         self.numbers = tuple(int(n) for n in numbers)
-        table = torch.full((max(self.numbers) + 1,), -1, dtype=torch.int64)
-        table[list(self.numbers)] = torch.arange(len(self.numbers))
-        self.register_buffer("table", table, persistent=False)
+        table = np.full(max(self.numbers) + 1, -1)
+        table[list(self.numbers)] = np.arange(len(self.numbers))
+        self.constant("table", table)
 
     table: Tensor
 

@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from eqlib import nn
+from eqlib import doors, nn
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.nn.blocks import split
@@ -45,9 +45,7 @@ class EquivariantMLP(torch.nn.Module):
     def __init__(self, rep_in: Rep, rep_hidden: Rep, rep_out: Rep, layers: int = 3, products: int = 16) -> None:
         super().__init__()
         same_group(rep_in=rep_in, rep_hidden=rep_hidden, rep_out=rep_out)
-        for name, number in (("layers", layers), ("products", products)):
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name}: got {number!r}, expected an integer >= 1")
+        layers, products = doors.count("layers", layers, 1), doors.count("products", products, 1)
         if rep_hidden.dim == 0:
             raise ValueError(f"rep_hidden: got {rep_hidden!r}, expected a rep with entries")
         self.rep_in, self.rep_out = rep_in, rep_out
@@ -111,8 +109,7 @@ def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> R
     O3: 15x0e+5x1o+5x1e+3x2e
     """
     same_group(rep_in=rep_in, rep_out=rep_out)
-    if not isinstance(channels, int):
-        raise ValueError(f"channels: got {channels!r}, expected an integer")
+    channels = doors.count("channels", channels)
     group = rep_in.group
     given = [a for mul, a in chain(rep_in.blocks, rep_out.blocks) if mul]
     inputs = list(dict.fromkeys(a for mul, a in rep_in.blocks if mul))

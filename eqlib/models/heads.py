@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.groups import Group, Rep
 
 
@@ -18,7 +19,9 @@ def perceptron(sizes: list[int]) -> torch.nn.Sequential:
     ['Linear', 'SiLU', 'Linear']
     """
     layers: list[torch.nn.Module] = []
+    sizes = [doors.count("width", size) for size in sizes]
     for before, after in pairwise(sizes):
+        doors.affordable("weights of a layer", before * after)
         layers += [torch.nn.Linear(before, after), torch.nn.SiLU()]
     return torch.nn.Sequential(*layers[:-1])
 

@@ -25,10 +25,11 @@ from eqlib.groups import Group, Irrep, Rep
 from eqlib.kernels import Masses
 from eqlib.models.heads import head, perceptron
 from eqlib.models.rows import Channels, Gather, Mix, Products, messages, on_rows, over_pairs
-from eqlib.nn.blocks import check_mask
+from eqlib.nn.blocks import check_mask, present
 
 PAIRS, TENSORS = 1e4, 10.0  # 1 / invariants that `squash` begins to compress: masses of pairs span four orders
 PARTICLES = 30.0  # a sum over particles is divided by about their number
+LARGEST = 2e9  # entry of a momentum in units of mu, 1e10 GeV: beyond, it stands in another unit
 NOWHERE = -1e4  # where silu is 0 in every dtype
 MASSES, PAIR_MASSES = 16, 12  # Gaussians of the logarithm of the jet's mass, and of a pair's
 
@@ -165,11 +166,11 @@ class LorentzGroupNetwork(Constants):
 
         What is multiplied and mixed are rows over all particles, as products and sums over pairs read them fastest.
         """
-        keep = self._checked(vectors, mask, extra)
-        p = vectors.movedim(-1, 0) * keep
+        keep, vectors, extra = self._checked(vectors, mask, extra)
+        p = vectors.movedim(-1, 0)
         total = p.sum(-1, keepdim=True)
         square = (total * torch.tensordot(self.metric, total, 1)).sum(0)
-        scale = (square**2 + self.mu**4) ** 0.25  # (batch, 1)
+        scale = torch.hypot(square, square.new_full((), self.mu**2)).sqrt()  # (batch, 1)
         unit = (self.masses.least * self.masses.most) ** 0.5 if self.pure else scale  # type: ignore[union-attr]
         p, total = p / unit, (total / unit).expand_as(p)
         dual = torch.tensordot(self.metric, p, 1)
@@ -184,7 +185,7 @@ class LorentzGroupNetwork(Constants):
             begin, resolved = [p, total], squash(pairs, PAIRS)[None]
             pairs = resolved if self.shares is None else torch.cat([resolved, self.shares(pairs).movedim(-1, 0)])
         if extra is not None:
-            about += (extra.movedim(-1, 0) * keep).unbind(0)
+            about += extra.movedim(-1, 0).unbind(0)
         scalars = on_rows(self.enter, torch.stack(about).flatten(1))
         (tensors,) = self.start([torch.stack([x.flatten(1) for x in begin], dim=1)])
         p, found = p.flatten(1), [scalars]
@@ -193,8 +194,8 @@ class LorentzGroupNetwork(Constants):
             found.append(scalars)
         return torch.cat(found) if self.pure else scalars, tensors, torch.cat([size, count], dim=-1)
 
-    def _checked(self, vectors: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
-        """The mask as numbers, where all three fit."""
+    def _checked(self, vectors: Tensor, mask: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The mask as numbers, and vectors and extra numbers, zero where it is False, where all three fit."""
         if vectors.ndim != 3 or vectors.shape[-1] != self.group.vector.dim:
             raise ValueError(
                 f"vectors: got {tuple(vectors.shape)}, expected (batch, n, {self.group.vector.dim}), components of "
@@ -207,11 +208,20 @@ class LorentzGroupNetwork(Constants):
                 f"(batch, n, {self.extra}), as many as the network has" if self.extra else "none: the network has none"
             )
             raise ValueError(f"extra: got {shape}, expected {wanted}")
+        vectors = present(vectors, mask)
+        extra = None if extra is None else present(extra, mask)
         if not torch.compiler.is_compiling():
             for name, x in (("vectors", vectors), ("extra", extra)):
-                if x is not None and not x.isfinite().all():
+                if x is None or not x.numel():
+                    continue
+                low, high = (float(end) for end in x.detach().aminmax())
+                if not math.isfinite(high - low) and not x.isfinite().all():
                     raise ValueError(f"{name}: got NaN or inf, expected finite numbers")
-        return mask.to(vectors.dtype)
+                if name == "vectors" and max(-low, high) > LARGEST * self.mu:
+                    raise ValueError(
+                        f"vectors: got entries up to {max(-low, high):.2g}, expected momenta in the unit of mu and masses, GeV"
+                    )
+        return mask.to(vectors.dtype), vectors, extra
 
 
 class _Layer(torch.nn.Module):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eqlib.nn.blocks import check_mask
+from eqlib.nn.blocks import check_mask, present
 from eqlib.processes import batch_mean
 
 
@@ -29,7 +29,7 @@ def detector_features(momenta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     (torch.Size([1, 2, 7]), True)
     """
     keep = mask.to(momenta.dtype)[..., None]
-    p = momenta * keep
+    p = present(momenta, mask)
     jet = p.sum(1, keepdim=True)
 
     def polar(v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

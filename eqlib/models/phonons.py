@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib.constants import Constants
 from eqlib.data.elements import MASSES, place
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import in_range
@@ -19,7 +21,7 @@ HEAVY = 100.0  # u: masses are divided by it
 PERIODS, GROUPS = 7, 18
 
 
-class PhononNet(torch.nn.Module):
+class PhononNet(Constants):
     """Densities of states (n, frequencies), 0 or more, by a network on points between its two ends.
 
     An atom enters as the one-hot vector of its element times its mass, m e_z, through a linear map and SiLU: what it is and how
@@ -72,12 +74,12 @@ class PhononNet(torch.nn.Module):
         self.points, self.weighted, self.placed, self.divided = points, weighted, placed, divided
         self._kinds = Elements(elements)
         self.elements = self._kinds.numbers
-        hot = torch.eye(len(self.elements))
+        hot = np.eye(len(self.elements))
         if placed:
-            period, group = torch.tensor([place(n) for n in self.elements]).T - 1
-            hot = torch.cat([hot, torch.eye(PERIODS)[period], torch.eye(GROUPS)[group]], 1)
-        masses = torch.tensor([MASSES[n - 1] / HEAVY if weighted else 1.0 for n in self.elements])
-        self.register_buffer("inputs", hot * masses[:, None], persistent=False)
+            period, group = np.array([place(n) for n in self.elements]).T - 1
+            hot = np.concatenate([hot, np.eye(PERIODS)[period], np.eye(GROUPS)[group]], 1)
+        masses = np.array([MASSES[n - 1] / HEAVY if weighted else 1.0 for n in self.elements])
+        self.constant("inputs", hot * masses[:, None])
         self.embedding = torch.nn.Linear(hot.shape[1], rep_in.dim)
         torch.nn.init.normal_(self.embedding.weight, std=hot[0].sum().item() ** -0.5)
         torch.nn.init.zeros_(self.embedding.bias)

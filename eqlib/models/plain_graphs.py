@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib.constants import Constants
 from eqlib.data import rename_nodes
 from eqlib.models.heads import perceptron
 
 
-class DenseGraphs(torch.nn.Module):
+class DenseGraphs(Constants):
     """A network on flat graphs: the entries of the adjacency above the diagonal, then x -> (n,).
 
     `sort` first puts the nodes of each graph in the order of x, then of their number of neighbours, then of their neighbours'
@@ -26,7 +28,7 @@ class DenseGraphs(torch.nn.Module):
         super().__init__()
         self.sort, self.nodes = sort, nodes
         self.layers = perceptron([nodes * (nodes + 1) // 2, *hidden, 1])
-        self.register_buffer("upper", torch.triu_indices(nodes, nodes, 1), persistent=False)
+        self.constant("upper", np.triu_indices(nodes, 1))
 
     upper: Tensor
 

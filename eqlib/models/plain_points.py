@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib.constants import Constants
 from eqlib.models.heads import perceptron
 
 
-class CoordinateMLP(torch.nn.Module):
+class CoordinateMLP(Constants):
     """A dense network on all masses and coordinates of a body of exactly `points` points -> (N, outputs), one row a point.
 
     For each point it sees the body with that point first and the others in their order. `differences`: positions are
@@ -25,9 +26,7 @@ class CoordinateMLP(torch.nn.Module):
         super().__init__()
         self.points, self.differences = points, differences
         self.layers = perceptron([4 * points, *hidden, outputs])
-        order = torch.arange(points)
-        rows = [torch.cat([order[i : i + 1], order[:i], order[i + 1 :]]) for i in range(points)]
-        self.register_buffer("order", torch.stack(rows), persistent=False)
+        self.constant("order", [[i, *range(i), *range(i + 1, points)] for i in range(points)])
 
     order: Tensor
 

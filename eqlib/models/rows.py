@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from eqlib import nn
-from eqlib.constants import Constants
+from eqlib.constants import Constants, fixed
 from eqlib.groups import Group, Irrep, Rep
 from eqlib.products import engines, opened
 
@@ -105,7 +105,7 @@ class Products(Constants):
             first += rows.size
             self.blocks.append((len(rows), c))
         terms, self.values = product.coefficients
-        self.terms = torch.stack([terms[:, 0], terms[:, 1], torch.tensor(place)[terms[:, 2]]], dim=1)
+        self.terms = torch.stack([terms[:, 0], terms[:, 1], fixed(place)[terms[:, 2]]], dim=1)
         self.sizes = product.rep_a.dim, product.rep_b.dim, out.dim
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from eqlib import nn
+from eqlib import doors, nn
 from eqlib.graphs import Edges
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
@@ -81,8 +81,7 @@ class TensorFieldNetwork(torch.nn.Module):
     ) -> None:
         super().__init__()
         gates, ends = gated(rep_in, rep_out, hidden)
-        if channels is not None and (not isinstance(channels, int) or channels < 1):
-            raise ValueError(f"channels: got {channels!r}, expected None or a positive integer")
+        channels = None if channels is None else doors.count("channels", channels, 1)
         self.rep_in, self.rep_out = rep_in, rep_out
         self.gates = torch.nn.ModuleList(gates)
 

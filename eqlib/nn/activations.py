@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
-from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, shown, split
+from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, check_float, shown, split
 
 
 class Gate(torch.nn.Module):
@@ -56,6 +57,7 @@ class Gate(torch.nn.Module):
 
     def _check(self, x: Tensor) -> None:
         here = x.shape[self.axis] if -x.ndim <= self.axis < x.ndim else None
+        check_float("x", x)
         if here == self.rep_in.dim:
             return
         # A newcomer gives rep itself: then it is the layer before that must change.
@@ -83,6 +85,7 @@ class NormActivation(Blockwise):
     ) -> None:
         super().__init__(rep, axis)
         self.activation = activation
+        doors.affordable("copies of irreps", rep.copies)
         self.bias = torch.nn.Parameter(torch.zeros(rep.copies))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -30,12 +30,27 @@ def shown(layer: torch.nn.Module) -> str:
     return text + (f", axis={layer.axis}" if hasattr(layer, "axis") else "")
 
 
+def check_float(name: str, x: Tensor) -> None:
+    """ValueError unless x holds floating point numbers."""
+    if not x.is_floating_point():
+        raise ValueError(f"{name}: got {x.dtype}, expected floating point numbers")
+
+
 def check_axis(name: str, x: Tensor, rep: Rep, axis: int, choice: bool = True) -> None:
     """ValueError unless x has rep.dim entries along `axis`. With `choice` it says which `axis` to pass instead, if any fits."""
+    check_float(name, x)
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != rep.dim:
         hint = axis_hint(x, rep.dim) if choice else ""
         raise ValueError(
             f"{name}: got {tuple(x.shape)}, expected {rep.dim} entries on axis {axis} for rep {rep!r}{hint}"
+        )
+
+
+def check_dtype(name: str, x: Tensor, weight: Tensor) -> None:
+    """ValueError unless x has the weights' dtype; under autocast torch casts."""
+    if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(
+            f"{name}: got {x.dtype}, expected {weight.dtype}, which the layer has; .to(x.dtype) changes it"
         )
 
 
@@ -53,6 +68,11 @@ def check_mask(mask: Tensor, x: Tensor) -> None:
     """ValueError unless the mask says of each row of x (batch, n, ...) whether it is there."""
     if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
         raise ValueError(f"mask: got {mask.dtype} {tuple(mask.shape)}, expected torch.bool {tuple(x.shape[:2])}")
+
+
+def present(x: Tensor, mask: Tensor) -> Tensor:
+    """x (batch, n, ...), zero where the mask (batch, n) is False, whatever stood there: NaN times 0 is NaN."""
+    return x.masked_fill(~mask[(..., *[None] * (x.ndim - 2))], 0.0)
 
 
 def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
@@ -99,4 +119,8 @@ class Blockwise(Constants):
 
     def _norm_square(self, i: int, v: Tensor, axis: int) -> Tensor:
         """|v|^2 = (sum (v.v)^2 + eps^2)^(1/2), keeping the axis with length 1."""
-        return ((self._squares(i, v, axis) ** 2).sum(axis, keepdim=True) + EPS**2).sqrt()
+        # Squares of squares would leave float32 at |v| = 1e10.
+        size = v.new_full((), EPS)
+        for form in self._squares(i, v, axis).unbind(axis):
+            size = torch.hypot(size, form)
+        return size.unsqueeze(axis) if size.ndim else size.expand_as(v.narrow(axis, 0, 1))

@@ -12,7 +12,7 @@ from torch import Tensor
 from eqlib.constants import Constants
 from eqlib.groups import Element, Rep, spanning_vectors
 from eqlib.groups.rep import same_group
-from eqlib.nn.blocks import check_axis, shown, split
+from eqlib.nn.blocks import check_axis, check_dtype, shown, split
 
 
 class Sampled(Constants):
@@ -74,6 +74,7 @@ class Sampled(Constants):
     def values(self, x: Tensor) -> Tensor:
         """(..., rep.dim at `axis`, ...) -> values (..., channels, samples, pixels) with everything behind the axis flat."""
         check_axis("x", x, self.rep, self.axis)
+        check_dtype("x", x, self.synthesis)
         axis = self.axis % x.ndim
         parts = [p.flatten(axis, axis + 1).unflatten(axis, (self.channels, -1)) for p in split(x, self.rep, axis)]
         joined = torch.cat(parts, dim=axis + 1)

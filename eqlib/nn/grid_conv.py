@@ -13,14 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.constants import Constants
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.kernels import angular_basis
 from eqlib.kernels.grid_basis import keeps_grid, radial_profiles, sampled_basis
-from eqlib.nn.blocks import check_axis, shown
+from eqlib.nn.blocks import check_axis, check_dtype, shown
 
 # Pairs of blocks share one matrix product, zeros and all, while it has at most that many multiplications: 50 microseconds.
+MOST_PIXELS = 10_000  # of a kernel: its bases are found by dense linear algebra
 JOINT = 2**20
 
 
@@ -46,7 +48,8 @@ class GridConv(Constants):
     The kernel is a product weights x basis, then torch's convolution; in eval mode it is kept until the weights change.
     Exact under the grid's own symmetries (quarter turns, flips, translations that the stride divides); between them as exact
     as `radial_profiles` says. With a stride s, size + 2 padding - kernel_size must be a multiple of s: then quarter turns and
-    flips map the pixels that are kept to each other. So odd images take odd kernels, even images even ones where s = 2.
+    flips map the pixels that are kept to each other; else it warns. So odd images take odd kernels, even images even ones
+    where s = 2.
 
     Args:
         kernel_size: pixels; padding "same" needs an odd one.
@@ -97,15 +100,15 @@ class GridConv(Constants):
                 f"rep_in: got a rep of {group}, which acts on {group.vector.dim} coordinates, expected a compact group of "
                 f"the plane or space: GridConv works on images and volumes"
             )
-        for name, number in (("kernel_size", kernel_size), ("stride", stride)):
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name}: got {number!r}, expected a positive integer")
+        largest = int(MOST_PIXELS ** (1 / group.vector.dim))
+        kernel_size, stride = doors.count("kernel_size", kernel_size, 1, largest), doors.count("stride", stride, 1)
         if padding == "same":
             if kernel_size % 2 == 0:
                 raise ValueError(f'kernel_size: got {kernel_size}, expected an odd number where padding="same"')
             padding = kernel_size // 2
-        if not isinstance(padding, int) or padding < 0:
+        if isinstance(padding, str):
             raise ValueError(f'padding: got {padding!r}, expected "same" or a number of pixels')
+        padding = doors.count("padding", padding)
         self.rep_in, self.rep_out, self.kernel_size, self.stride, self.padding = (
             rep_in,
             rep_out,
@@ -125,6 +128,8 @@ class GridConv(Constants):
                 count = mul_out * mul_in * len(basis)
                 if count == 0:
                     continue
+                doors.affordable(f"weights from {mul_in}x{a.label} to {mul_out}x{b.label}", count)
+                doors.affordable("kernel", rep_in.dim * rep_out.dim * kernel_size**group.vector.dim)
                 weights.append(torch.randn(count) * (b.dim / fan) ** 0.5)
                 pair = _Pair(a, b, at_in, at_out, basis.reshape(len(basis), -1), slice(start, start + count))
                 start += count
@@ -134,6 +139,7 @@ class GridConv(Constants):
                     products.append(joint)
                 joint.append(pair)
         self._arrange(products)
+        self._told = False
         if kernel_size > 1 and degree is None and not keeps_grid(group):
             _warn_of_aliasing(rep_in, rep_out, kernel_size)
         self.weight = torch.nn.Parameter(torch.cat(weights) if weights else torch.zeros(0))
@@ -145,7 +151,7 @@ class GridConv(Constants):
         ]
         self.constant("place", np.eye(rep_out.dim)[where])
         self.bias = torch.nn.Parameter(torch.zeros(len(where))) if bias and where else None
-        self._cache: tuple[object, tuple[Tensor, Tensor | None]] | None = None
+        self._cache: tuple[bool, Tensor, Tensor | None, tuple[Tensor, Tensor | None]] | None = None
 
     def _arrange(self, products: list[list[_Pair]]) -> None:
         """Bases and indices of `kernel`: what is multiplied with what, and where each row of pixels goes."""
@@ -174,8 +180,11 @@ class GridConv(Constants):
         rows[rows < 0] = used  # one row of zeros behind the others
         joined = np.concatenate(order)
         sorted_already = bool((np.diff(joined) == 1).all())
-        self.register_buffer("order", None if sorted_already else torch.tensor(joined), persistent=False)
-        self.register_buffer("rows", torch.tensor(rows.ravel()), persistent=False)
+        if sorted_already:
+            self.order = None
+        else:
+            self.constant("order", joined)
+        self.constant("rows", rows.ravel())
 
     def kernel(self) -> Tensor:
         """(rep_out.dim, rep_in.dim, k, k) or (..., k, k, k), the kernel that torch's convolution is given."""
@@ -235,21 +244,36 @@ class GridConv(Constants):
                 conv.bias.copy_(self.bias @ self.place)
         return conv
 
+    def _check_stride(self, x: Tensor) -> None:
+        """Warn, once, where turns do not take the pixels that the stride keeps to each other."""
+        moved = self.rep_in.group.dim or self.rep_in.group.components > 1
+        rest = {(n + 2 * self.padding - self.kernel_size) % self.stride for n in x.shape[2:]}
+        if moved and rest != {0} and not self._told:
+            self._told = True
+            warnings.warn(
+                f"x: got {tuple(x.shape)}, of which stride {self.stride} keeps pixels that no turn takes to each other: the "
+                f"layer is not equivariant. Expected size + 2 padding - kernel_size, here size "
+                f"{2 * self.padding - self.kernel_size:+d}, to be a multiple of {self.stride}",
+                stacklevel=3,
+            )
+
     def _kernel(self) -> tuple[Tensor, Tensor | None]:
         """Kernel and bias; in eval mode they are kept until the parameters change."""
-        # Not self.weight: on small images Module.__getattr__ is seen in the time.
-        weight, bias = self._parameters["weight"], self._parameters.get("bias")
-        assert weight is not None
+        # Not self.weight: on small images Module.__getattr__ is seen in the time. A parametrised one is no parameter.
+        weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
+        weight, bias = self.weight if weight is None else weight, self.bias if bias is None else bias
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             self._cache = None
             return self.kernel(), None if bias is None else bias @ self.place
         # Under autocast the product of basis and weights is of half precision.
         half = torch.is_autocast_enabled(weight.device.type)
-        state = () if bias is None else (bias._version, bias.data_ptr())
-        key = (weight._version, weight.data_ptr(), half, *state)
-        if self._cache is None or self._cache[0] != key:
-            self._cache = (key, (self.kernel(), None if bias is None else bias @ self.place))
-        return self._cache[1]
+        known = self._cache
+        # By value: a version counter does not see what is written through `.data`, and inference tensors have none.
+        if known is None or known[0] != half or not torch.equal(known[1], weight) or not _same(known[2], bias):
+            made = self.kernel(), None if bias is None else bias @ self.place
+            known = half, weight.detach().clone(), None if bias is None else bias.detach().clone(), made
+            self._cache = known
+        return known[3]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self._cache = None  # of the dtype and the device before
@@ -266,12 +290,19 @@ class GridConv(Constants):
                 f"x: got {tuple(x.shape)}, expected {kind}: {self.rep_in.group} acts on {self._dimensions} coordinates"
             )
         check_axis("x", x, self.rep_in, 1, choice=False)
+        check_dtype("x", x, self.weight)
+        if self.stride > 1 and not torch.compiler.is_compiling():
+            self._check_stride(x)
         kernel, bias = self._kernel()
         y = self._conv(x, kernel, bias, stride=self.stride, padding=self.padding)
         # One sum finds NaN and inf; only a sum that overflows needs the second look. Behind the convolution it costs least.
         if not torch.compiler.is_compiling() and not math.isfinite(x.detach().sum().item()) and not x.isfinite().all():
             raise ValueError(f"x: got {tuple(x.shape)} with NaN or infinite pixels, expected finite ones")
         return y
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b if a is None or b is None else torch.equal(a, b)
 
 
 def _warn_of_aliasing(rep_in: Rep, rep_out: Rep, size: int) -> None:

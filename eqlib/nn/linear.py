@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.constants import Constants
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
-from eqlib.nn.blocks import check_axis, shown, split
+from eqlib.nn.blocks import check_axis, check_dtype, shown, split
 
 
 class Linear(Constants):
@@ -42,6 +43,7 @@ class Linear(Constants):
             if b.endo > 1:
                 self.constant(f"endo_{i}", b.endomorphisms)
             count = mul_out * fan * b.endo
+            doors.affordable(f"weights from {rep_in} to {mul_out}x{b.label}", count)
             weights.append(torch.randn(count) / max(1, fan * b.endo) ** 0.5)
             self._plan.append((sources, fan, slice(start, start + count)))
             start += count
@@ -51,6 +53,7 @@ class Linear(Constants):
 
     def forward(self, x: Tensor) -> Tensor:
         check_axis("x", x, self.rep_in, self.axis)
+        check_dtype("x", x, self.weight)
         x = x.movedim(self.axis, -1)
         parts = split(x, self.rep_in, x.ndim - 1)
         out, bias = [], 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.groups import Rep
 from eqlib.nn.blocks import EPS, Blockwise, check_axis, split
 from eqlib.processes import batch_mean
@@ -15,6 +16,7 @@ class _Norm(Blockwise):
 
     def __init__(self, rep: Rep, axis: int = -1) -> None:
         super().__init__(rep, axis)
+        doors.affordable("copies of irreps", rep.copies)
         self.weight = torch.nn.Parameter(torch.ones(rep.copies))
         self.scalars = sum(mul for (mul, _), trivial in zip(rep.blocks, self._trivial, strict=True) if trivial)
         self.bias = torch.nn.Parameter(torch.zeros(self.scalars))
@@ -25,10 +27,16 @@ class _Norm(Blockwise):
         return size / self.rep.blocks[i][1].dim
 
 
+def _inverse_root(square: Tensor) -> Tensor:
+    """1 / sqrt(square + EPS), NaN for an infinite one: 1 / inf would be a zero that looks right."""
+    return torch.add((square + EPS).rsqrt(), square, alpha=0)  # 0 times inf is NaN
+
+
 class BatchNorm(_Norm):
     """Scalars get mean 0 and variance 1 over the batch, other copies a mean square of 1 a component; then a learnt scale.
 
-    Running statistics (weight `momentum` for the new batch) serve in eval mode.
+    Running statistics (weight `momentum` for the new batch) serve in eval mode. NaN where the squares leave the dtype, from
+    1e19 in float32 on.
 
     >>> import torch
     >>> from eqlib import groups, nn
@@ -61,7 +69,7 @@ class BatchNorm(_Norm):
                 self.running_square.lerp_(square, self.momentum)
         else:
             mean, square = self.running_mean, self.running_square
-        scale = self.weight / (square + EPS).sqrt()
+        scale = self.weight * _inverse_root(square)
         # One scale and one offset for each channel: one pass over the features.
         scales, offsets, used, scalars = [], [], 0, 0
         for (mul, a), trivial in zip(self.rep.blocks, self._trivial, strict=True):
@@ -99,7 +107,7 @@ class LayerNorm(_Norm):
     """Every example, and every pixel, by itself: the copies of a block get a mean square of 1 a component together.
 
     Scalars lose their mean over the copies first (Ba et al. 2016); a block of one scalar copy is left as it is. Then a learnt
-    scale for each copy and an offset for each scalar. Nothing depends on the batch.
+    scale for each copy and an offset for each scalar. Nothing depends on the batch. NaN where the squares leave the dtype.
 
     >>> import torch
     >>> from eqlib import groups, nn
@@ -121,7 +129,7 @@ class LayerNorm(_Norm):
                 if self._trivial[i]:
                     block = block - block.mean(axis, keepdim=True)
                 spread = self._mean_square(i, block, axis + 1).mean(axis, keepdim=True)
-                block = block / (spread + EPS).sqrt()
+                block = block * _inverse_root(spread)
             block = block * self.weight[used : used + mul].view(shape)
             if self._trivial[i]:
                 block = block + self.bias[scalars : scalars + mul].view(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eqlib import products
+from eqlib import doors, products
 from eqlib.constants import Constants
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import finite, in_range
@@ -98,6 +98,7 @@ class PointConv(Constants):
             for j, mul, spread in joined:
                 pairs = m if depthwise else m * mul
                 if pairs * len(spread):
+                    doors.affordable(f"weights to {m}x{b.label}", pairs * len(spread) * (number or 1))
                     scale = spread / fan**0.5
                     spreads.append(scale.repeat_interleave(pairs) if depthwise else scale.repeat(pairs))
                     self._paths.append((i, j, slice(start, start + len(spreads[-1]))))
@@ -290,7 +291,7 @@ class _Depthwise(_Part):
         if self.frames is None:
             self.constant("angular", plain.angular)
         self._rows = edge_maps.slices(self.outs)
-        self.register_buffer("_turning", torch.tensor([J > 0 for J in self._degrees]), persistent=False)
+        self.constant("_turning", [J > 0 for J in self._degrees])
 
     def forward(
         self, blocks: list[Tensor], edges: Edges, r: Tensor, weights: Tensor, radial: Tensor | None

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.constants import Constants
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
 from eqlib.kernels.grid_basis import offsets
-from eqlib.nn.blocks import check_axis, shown
+from eqlib.nn.blocks import check_axis, check_float, shown
 from eqlib.nn.fourier import Sampled
 
 
@@ -33,7 +34,9 @@ class CircularMask(Constants):
 
     def __init__(self, size: int, edge: float = 3.0, dimensions: int = 2) -> None:
         super().__init__()
-        if not isinstance(size, int) or size < 1 or not 0 <= edge <= size / 2 or dimensions not in (2, 3):
+        size = doors.count("size", size, 1)
+        doors.affordable("mask", dimensions * size**dimensions if dimensions in (2, 3) else 0)
+        if not 0 <= edge <= size / 2 or dimensions not in (2, 3):
             raise ValueError(
                 f"size, edge, dimensions: got {size!r}, {edge!r}, {dimensions!r}; expected pixels, at most half of them, 2 or 3"
             )
@@ -43,6 +46,7 @@ class CircularMask(Constants):
         self.constant("mask", (1 - np.cos(np.pi * ramp)) / 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_float("x", x)
         if x.shape[2:] != self.mask.shape:
             raise ValueError(f"x: got {tuple(x.shape)}, expected pixels {tuple(self.mask.shape)} behind two axes")
         return x * self.mask

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eqlib.constants import Constants
+from eqlib import doors
+from eqlib.constants import Constants, fixed
 from eqlib.groups import Irrep, Rep, copies
 from eqlib.groups.rep import same_group
 from eqlib.kernels import edge_maps
-from eqlib.nn.blocks import check_axis, shown, split
+from eqlib.nn.blocks import check_axis, check_dtype, shown, split
 from eqlib.products import SparseProduct, opened, pays
 
 Ints = NDArray[np.int64]
@@ -67,7 +70,9 @@ class TensorProduct(Constants):
                     if k == 0 or (depthwise and mul != u):
                         continue
                     shape: tuple[int, ...] = () if weights is None else (k, u, v) if depthwise else (k, u, v, mul)
-                    size = int(np.prod(shape)) if shape else 0
+                    size = prod(shape) if shape else 0
+                    what = f"products of {u}x{a.label} and {v}x{b.label} in {c.label}"
+                    doors.affordable(what, size if weights else u * v * len(cg.values))
                     target, path = (len(self._paths) if weights is None else o), len(self._paths)
                     if pays(cg) and (weights is not None or c.endo == 1):
                         self._sparse[str(path)] = SparseProduct(cg)
@@ -87,7 +92,7 @@ class TensorProduct(Constants):
         self.weight_numel = start
         fan = [0] * len(self.rep_out.blocks)
         for _, _, o, shape, _ in self._paths:
-            fan[o] += int(np.prod(shape[:3])) // (shape[1] if depthwise and shape else 1)
+            fan[o] += prod(shape[:3]) // (shape[1] if depthwise and shape else 1)
         self._scale = [max(1, n) ** -0.5 for n in fan]
         muls = dict.fromkeys(rep_a.blocks[self._paths[p][0]][0] for p in rows)
         self._rows = torch.nn.ModuleList([_Rows(self, mul, rows) for mul in muls])
@@ -159,6 +164,9 @@ class TensorProduct(Constants):
     def forward(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
         check_axis("x", x, self.rep_a, -1, choice=False)
         check_axis("y", y, self.rep_b, -1, choice=False)
+        check_dtype("x", x, y)
+        if self.weight is not None:
+            check_dtype("x", x, self.weight)
         if (weights is None) == (self.mode == "external"):
             given = "none" if weights is None else "some"
             raise ValueError(
@@ -202,7 +210,7 @@ class TensorProduct(Constants):
 
 def _joined(found: list[tuple[Ints, NDArray[np.float64]]]) -> tuple[Tensor, Tensor]:
     terms, values = zip((np.zeros((0, 3), dtype=np.int64), np.zeros(0)), *found, strict=True)
-    return torch.tensor(np.concatenate(terms)), torch.tensor(np.concatenate(values))
+    return fixed(np.concatenate(terms)), fixed(np.concatenate(values))
 
 
 class _Rows(Constants):

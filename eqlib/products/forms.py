@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib.constants import fixed
 from eqlib.products import engines
 
 FEW = 10_000  # coefficients of a product of matrices: up to degree 10 in space
@@ -106,13 +107,13 @@ class MatrixProduct:
     """
 
     def __init__(self, tensor: NDArray[np.float64]) -> None:
-        self.tensor = torch.tensor(tensor)
+        self.tensor = fixed(tensor)
         index = self.tensor.nonzero()
         # As a form on entries its coefficients are C (x) C, of which large tensors have too many.
         self.few = len(index) ** 2 <= FEW
         if self.few:
-            values, (i, j) = self.tensor[tuple(index.T)], torch.cartesian_prod(*[torch.arange(len(index))] * 2).T
-            self.terms, self.values = index[i] * torch.tensor(tensor.shape) + index[j], values[i] * values[j]
+            values, (i, j) = self.tensor[tuple(index.T)], torch.cartesian_prod(*[fixed(np.arange(len(index)))] * 2).T
+            self.terms, self.values = index[i] * fixed(tensor.shape) + index[j], values[i] * values[j]
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         if self.few and engines.loops(a):

@@ -415,20 +415,22 @@ def squares(z, pairs, form, n, s):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def inverse_lengths(s, mu4, n, r):  # type: ignore[no-untyped-def]
-    """From squares s; see `scale.length`."""
+def inverse_lengths(s, mu2, n, r):  # type: ignore[no-untyped-def]
+    """From squares s; see `scale.length`. NaN where a square has overflowed: 1 / inf would be a zero that looks right."""
     one, tiny = s.dtype.type(1), np.finfo(s.dtype).tiny
-    if mu4 > 0:
+    if mu2 > 0:
         for e in range(n):
-            r[e] = one / np.sqrt(np.sqrt(s[e] * s[e] + mu4))
+            v = abs(s[e])
+            q = mu2 / v if v > mu2 else v / mu2  # s^2 alone would leave float32 at |x| = 1e10
+            r[e] = one / np.sqrt((v if v > mu2 else mu2) * np.sqrt(one + q * q)) + (v - v)
     else:
         for e in range(n):
             v = s[e]
-            r[e] = one / np.sqrt(one if v <= tiny else v)  # not NaN, which has to come through
+            r[e] = one / np.sqrt(one if v <= tiny else v) + (v - v)  # not NaN, which has to come through
 
 
 @compiled
-def recurse(x, terms, values, pairs, form, start, mu4, unit, out):  # type: ignore[no-untyped-def]
+def recurse(x, terms, values, pairs, form, start, mu2, unit, out):  # type: ignore[no-untyped-def]
     kind, stop = x.dtype, U(len(values))
     y, z = np.empty((out.shape[1], WIDTH), kind), np.empty((x.shape[1], WIDTH), kind)
     s, r = np.empty(POINTS, kind), np.empty(POINTS, kind)
@@ -437,7 +439,7 @@ def recurse(x, terms, values, pairs, form, start, mu4, unit, out):  # type: igno
         turn_over(x[e0:], n, z)
         if unit:
             squares(z, pairs, form, n, s)
-            inverse_lengths(s, mu4, n, r)
+            inverse_lengths(s, mu2, n, r)
             for a in range(U(len(z))):
                 for e in range(n):
                     z[a, e] *= r[e]
@@ -480,7 +482,7 @@ def add_products(a, b, left, right, to, values, n, c):  # type: ignore[no-untype
 
 
 @compiled
-def recurse_back(x, y, g, left, right, to, values, pairs, form, mu4, unit, below, out):  # type: ignore[no-untyped-def]
+def recurse_back(x, y, g, left, right, to, values, pairs, form, mu2, unit, below, out):  # type: ignore[no-untyped-def]
     kind = x.dtype
     a, b = np.empty((below, WIDTH), kind), np.empty((g.shape[1], WIDTH), kind)
     z, c, d = (
@@ -498,7 +500,7 @@ def recurse_back(x, y, g, left, right, to, values, pairs, form, mu4, unit, below
         if unit:  # (c - M x (c . x) slope / s) / s
             turn_over(x[e0:], n, z)
             squares(z, pairs, form, n, s)
-            inverse_lengths(s, mu4, n, r)
+            inverse_lengths(s, mu2, n, r)
             for e in range(n):
                 q[e] = 0
             for i in range(U(len(z))):
@@ -509,7 +511,7 @@ def recurse_back(x, y, g, left, right, to, values, pairs, form, mu4, unit, below
                 i, j, f = pairs[p, ZERO], pairs[p, ONE], form[p]
                 for e in range(n):
                     d[i, e] += f * z[j, e]
-            if mu4 > 0:
+            if mu2 > 0:
                 for e in range(n):
                     q[e] *= s[e] * r[e] * r[e] * r[e] * r[e]
             else:
@@ -553,7 +555,7 @@ def recursion(x: Tensor, tables: list[Tensor], size: int, start: float, mu: floa
     terms, values, pairs, form = (table.numpy() for table in tables)
     kind = v.dtype.type
     numbers = values.astype(kind), _unsigned(pairs), form.astype(kind)
-    recurse(v, _unsigned(terms), *numbers, kind(start), kind(mu**4), unit, out)
+    recurse(v, _unsigned(terms), *numbers, kind(start), kind(mu**2), unit, out)
     return torch.from_numpy(out)
 
 
@@ -563,7 +565,7 @@ def recursion_gradient(x: Tensor, y: Tensor, g: Tensor, tables: list[Tensor], mu
     terms, values, pairs, form = (table.numpy() for table in tables)
     kind, below = v.dtype.type, int(terms[:, 0].max(initial=-1)) + 1
     numbers = values.astype(kind), _unsigned(pairs), form.astype(kind)
-    recurse_back(v, _array(y), _array(g), *map(_unsigned, terms.T), *numbers, kind(mu**4), unit, below, out)
+    recurse_back(v, _array(y), _array(g), *map(_unsigned, terms.T), *numbers, kind(mu**2), unit, below, out)
     return torch.from_numpy(out)
 
 

@@ -385,7 +385,7 @@ def recursion_gradient(x: Tensor, y: Tensor, g: Tensor, tables: list[Tensor], mu
         square, dual = _squares(z, pairs, form), torch.zeros_like(z)
         for (i, j), f in zip(pairs, form, strict=True):
             dual[i].add_(z[j], alpha=f)
-        inverse = _inverse_lengths(square.clone(), mu)
+        inverse = _inverse_lengths(square, mu)
         share = (c * z).sum(0).mul_(inverse).mul_(inverse)
         if mu > 0:
             share.mul_(square).mul_(inverse).mul_(inverse)
@@ -404,10 +404,12 @@ def _squares(z: Tensor, pairs: list[list[int]], form: list[float]) -> Tensor:
 
 
 def _inverse_lengths(square: Tensor, mu: float) -> Tensor:
-    """In place of the squares; see `scale.length`."""
+    """See `scale.length`. NaN where a square has overflowed: 1 / inf would be a zero that looks right."""
     if mu > 0:
-        return square.square_().add_(mu**4).pow_(-0.25)
-    return torch.threshold_(square, torch.finfo(square.dtype).tiny, 1.0).rsqrt_()  # NaN comes through
+        inverse = torch.hypot(square, square.new_tensor(mu**2)).rsqrt_()
+    else:
+        inverse = torch.threshold(square, torch.finfo(square.dtype).tiny, 1.0).rsqrt_()
+    return inverse.add_(square - square)
 
 
 def _transposed(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib.constants import fixed
 from eqlib.products import engines
 from eqlib.products.forms import batched, opened
 from eqlib.products.scale import dot, length
@@ -49,16 +50,16 @@ class Recursion:
         self.size, self.start = first, float(start)
         rows = [[k, i, a] for k, i, a, *_ in terms]
         pairs = np.argwhere(metric)
-        square = [torch.tensor(pairs), torch.tensor(metric[tuple(pairs.T)], dtype=torch.float64)]
+        square = [fixed(pairs), fixed(metric[tuple(pairs.T)], dtype=np.float64)]
         forth = [
-            torch.tensor(np.reshape(rows, (-1, 3)).astype(np.int64)),
-            torch.tensor([value for *_, value in terms], dtype=torch.float64),
+            fixed(np.reshape(rows, (-1, 3)).astype(np.int64)),
+            fixed([value for *_, value in terms], dtype=np.float64),
         ]
         back = [
-            torch.tensor(np.reshape([[i, k, a] for k, i, a in rows], (-1, 3)).astype(np.int64)),
-            torch.tensor([degree * value for *_, degree, value in terms], dtype=torch.float64),
+            fixed(np.reshape([[i, k, a] for k, i, a in rows], (-1, 3)).astype(np.int64)),
+            fixed([degree * value for *_, degree, value in terms], dtype=np.float64),
         ]
-        form = torch.tensor(metric if not np.array_equal(metric, np.eye(len(metric))) else [], dtype=torch.float64)
+        form = fixed(metric if not np.array_equal(metric, np.eye(len(metric))) else [], dtype=np.float64)
         self.tables = [*forth, *square], [*back, *square], form
 
     def __call__(self, x: Tensor, unit: bool = False, mu: float = 0.0) -> Tensor:

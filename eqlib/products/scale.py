@@ -14,8 +14,8 @@ def length(x: Tensor, metric: Tensor, mu: float) -> tuple[Tensor, Tensor, Tensor
     dual = x @ metric.to(x) if metric.numel() else x
     square = dot(dual, x)
     if mu > 0:
-        s = (square**2 + mu**4) ** 0.25
-        return s, square / s**3, dual
+        s = torch.hypot(square, square.new_tensor(mu**2)).sqrt()
+        return s, square / s / s / s, dual
     # The gradient of a direction overflows where the square does not fit the dtype.
     fits = square > torch.finfo(x.dtype).tiny
     s = torch.where(fits, square, 1.0).sqrt()

@@ -49,7 +49,7 @@ class SparseProduct(Constants):
         self.shape = cg.shape
         k, i, j, c = cg.indices.T
         for name, index in (("left", i), ("right", j), ("target", k * cg.shape[3] + c)):
-            self.register_buffer(name, torch.tensor(index), persistent=False)
+            self.constant(name, index)
         self.constant("values", cg.values)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

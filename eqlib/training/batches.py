@@ -102,6 +102,12 @@ def explained(name: str, model: nn.Module, inputs: Sequence[Any], target: Any) -
         if target is not None:
             raise
         raise ValueError(f"{name}: got no target (None), expected one last; training.predict needs none") from error
+    except IndexError as error:
+        if not isinstance(target, Tensor) or target.is_floating_point() or not target.numel():
+            raise
+        low, high = (int(end) for end in target.aminmax())
+        wanted = f"labels 0, 1, ... below the number of classes ({error})"
+        raise ValueError(f"{name}: got targets {low} ... {high}, expected {wanted}") from error
     except RuntimeError as error:
         own = next((t.dtype for t in model.parameters() if t.is_floating_point()), None)
         wrong = [(t.dtype, "inputs") for t in inputs if isinstance(t, Tensor) and t.dtype != own]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,14 @@ def read(path: Path | str, kind: str) -> dict[str, Any]:
     if not Path(path).is_file():
         came = "a folder" if Path(path).is_dir() else "no file of this name"
         raise ValueError(f"{path}: got {came}, expected {kind} written by eqlib")
+    with Path(path).open("rb"):  # what forbids reading is told as it is
+        pass
     try:
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+            if (bad := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(bad)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged file can make a reader trip anywhere
         raise ValueError(f"{path}: got a damaged or foreign file, expected {kind} written by eqlib") from error
     found = content.get("kind") if isinstance(content, dict) else None
     if found != kind:
@@ -97,6 +102,10 @@ def reserved(path: Path | str | None) -> Iterator[None]:
             lock.acquire()
         except Timeout:
             raise ValueError(f"checkpoint: got {str(path)!r}, expected a file that no other run is writing") from None
+        except OSError as error:
+            raise ValueError(
+                f"checkpoint: got {str(path)!r}, expected a folder that can be written ({error})"
+            ) from error
 
     processes.from_first(hold)
     try:

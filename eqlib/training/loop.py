@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def fit(
         processes.agree("fit", settings | {k: str(v) for k, v in alike.items()} | shapes(model, dtype=True))
         state = State(model, optim, settings, here, torch.Generator().manual_seed(seed))
         rates = [group["lr"] for group in optim.param_groups]
-        steps, show = math.ceil(len(data) / recipe.batch_size), progress and processes.rank() == 0
+        steps, show = steps_of(len(data), recipe.batch_size), progress and processes.rank() == 0
         with reserved(checkpoint), seeded(here, seed), between_steps() as stop:
             run = _Run(model, data, held_out, recipe, state, steps, rates, loss, seed, checkpoint, stop)
             first = state.begin(checkpoint, resume, recipe.epochs)
@@ -100,6 +100,30 @@ def fit(
         if state.kept is not None:
             model.load_state_dict(state.kept)
     return state.history
+
+
+def steps_of(examples: int, size: int) -> int:
+    """Batches of an epoch: the last one holds the rest, but for a rest of one, which joins the batch before.
+
+    >>> [steps_of(n, 32) for n in (1, 32, 33, 34)]
+    [1, 1, 1, 2]
+    """
+    full, rest = divmod(examples, size)
+    return full + (rest > 1 or (rest == 1 and full == 0))
+
+
+def _joined(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The same, but for a last one of one example behind larger ones, which joins its neighbour: one has no variance."""
+    before: Tensor | None = None
+    for batch in batches:
+        if before is not None:
+            if len(batch) == 1 < len(before):
+                batch = torch.cat([before, batch])
+            else:
+                yield before
+        before = batch
+    if before is not None:
+        yield before
 
 
 @dataclass
@@ -161,7 +185,7 @@ class _Run:
         batches = own(size, generator) if own else torch.randperm(len(self.train), generator=generator).split(size)
         if within.step:
             generator.set_state(now)  # it has drawn for the augmentation since
-        return itertools.islice(batches, within.step, None)
+        return itertools.islice(_joined(batches), within.step, None)
 
     def agree(self, epoch: int) -> None:
         """Raise unless all parameters are finite, and the same in every process."""

@@ -18,7 +18,8 @@ from eqlib.training.batches import Metric
 class Recipe:
     """How to train: each field is also an option of `fit`.
 
-    epochs, batch_size: how often all examples are seen, and how many a step. The last batch of an epoch may be smaller.
+    epochs, batch_size: how often all examples are seen, and how many a step. The last batch of an epoch may be smaller;
+    one example alone, which has no variance to normalise by, joins the batch before it.
     optimizer: called as optimizer(parameters, lr=, weight_decay=); see `lbfgs` for small models without noise.
     schedule: the learning rate's factor as a function of the part of all steps that is done, 0 <= t < 1; see `cosine`.
     clip: largest norm of the gradient. augment: (batch, generator) -> batch, on the CPU, training batches only; draw

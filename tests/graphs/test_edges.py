@@ -169,8 +169,8 @@ X = torch.zeros(3, 3)
         (lambda: graphs.Edges(I, I - 1, R, 2), "target: got -1 ... 0, expected 0 ... 1"),
         (lambda: graphs.Edges(I, I, R, 1), "target: got 0 ... 1, expected 0 ... 0"),
         (lambda: graphs.Edges(I, I, R, 0), "target: got 0 ... 1, expected none: there are no points"),
-        (lambda: graphs.Edges(I, I, R, -1), "targets: got -1, expected an integer >= 0"),
-        (lambda: graphs.Edges(I, I, R, 2.0), "targets: got 2.0, expected an integer >= 0"),
+        (lambda: graphs.Edges(I, I, R, -1), "targets: got -1, expected a whole number >= 0"),
+        (lambda: graphs.Edges(I, I, R, 2.0), "targets: got 2.0, expected a whole number >= 0"),
         (lambda: graphs.Edges(I, I, R / 0, 2), "vectors: got (2, 3) with NaN or infinite numbers, expected finite"),
         (
             lambda: graphs.Edges.between(X[0], PAIRS),

@@ -95,8 +95,8 @@ POINTS = torch.zeros(3, 2)
         (lambda: graphs.complete_graph([1.5]), "sizes: got [1.5], expected integers >= 0"),
         (lambda: graphs.radius_graph(POINTS, -1.0), "cutoff: got -1.0, expected a length >= 0"),
         (lambda: graphs.radius_graph(POINTS, float("nan")), "cutoff: got nan, expected a length >= 0"),
-        (lambda: graphs.knn_graph(POINTS, 1.5), "k: got 1.5, expected an integer >= 0"),
-        (lambda: graphs.knn_graph(POINTS, -1), "k: got -1, expected an integer >= 0"),
+        (lambda: graphs.knn_graph(POINTS, 1.5), "k: got 1.5, expected a whole number >= 0"),
+        (lambda: graphs.knn_graph(POINTS, -1), "k: got -1, expected a whole number >= 0"),
         (
             lambda: graphs.radius_graph(torch.zeros(3), 1.0),
             "positions: got torch.float32 (3,), expected floating point (N, v)",

@@ -40,9 +40,12 @@ SAME = {
 
 
 def network(model, seed=0, **sizes):
+    if model == "committee":
+        sizes = {"members": 2, "channels": 16} | sizes
     net = task.make(model, seed, elements=ELEMENTS, **sizes)
     with torch.no_grad():  # so that zeros are cut off at other places than by chance alone
-        net.readout[-1].bias += 0.2
+        for one in getattr(net, "members", [net]):
+            one.readout[-1].bias += 0.2
     return net.eval()
 
 

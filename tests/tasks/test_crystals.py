@@ -8,6 +8,7 @@ from eqlib import data, training
 from eqlib.tasks import crystals as task
 
 F = np.arange(51) * 20.0
+SINGLE = [name for name in task.MODELS if name != "committee"]
 ELEMENTS = (12, 20, 38, 56)
 
 
@@ -36,11 +37,11 @@ def known(monkeypatch):
 
 
 def test_rivals_are_of_like_size():
-    sizes = {name: training.count_parameters(task.make(name)) for name in task.MODELS}
+    sizes = {name: training.count_parameters(task.make(name)) for name in SINGLE}
     assert max(sizes.values()) < 1.1 * min(sizes.values()), sizes
 
 
-@pytest.mark.parametrize(("model", "massless"), [*((name, False) for name in task.MODELS), ("l1", True)])
+@pytest.mark.parametrize(("model", "massless"), [*((name, False) for name in SINGLE), ("l1", True)])
 def test_every_model_learns(model, massless, monkeypatch):
     """Thirty epochs: less than a third of the error that the mean spectrum has, on the crystals themselves."""
     known = made(32)
@@ -54,6 +55,48 @@ def test_every_model_learns(model, massless, monkeypatch):
     again.load_state_dict(net.state_dict())
     found = again.eval()(*task.prepare(model, known[:2]))
     assert found.shape == (2, 51) and torch.equal(found, net.eval()(*task.prepare(model, known[:2])))
+
+
+def test_a_committee_is_the_mean_of_members_that_were_trained_apart(known, tmp_path):
+    """Each leaves out a tenth of its own; stopped and begun again, it ends with the same numbers; its mean beats their mean."""
+    place = tmp_path / "run.pt"
+    how = {"epochs": 8, "lr": 5e-3, "members": 3, "channels": 8, "dropout": 0.1, "progress": False}
+    net, report = task.run("committee", **how)
+    assert len(net.members) == len(report["member_errors"]) == 3 and report["sizes"]["members"] == 3
+    assert report["test_error"] < np.mean(report["member_errors"])
+    assert {"seconds", "cpu_seconds"} <= report.keys() and "best_epoch" not in report
+    calls = []
+
+    def stopped(*args, **given):
+        calls.append(given["checkpoint"])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return train(*args, **given)
+
+    train = task.task.train
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task.task, "train", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            task.run("committee", checkpoint=place, **how)
+    assert calls == [task.task.member(place, k) for k in range(3)] and task.task.checkpoints(place) == calls[:2]
+    again, other = task.run("committee", checkpoint=place, **how)
+    assert other["test_error"] == report["test_error"]
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
+    loaded = task.make("committee", **report["sizes"])
+    loaded.load_state_dict(net.state_dict())
+    one, two = known[:1], known[1:2]
+    for crystal in (one, two):
+        inputs = task.prepare("committee", crystal)
+        said = torch.stack([member.eval()(*inputs) for member in net.members])
+        assert torch.allclose(loaded.eval()(*inputs), said.mean(0), atol=1e-6)
+    assert not torch.equal(*said[:2])
+
+
+def test_each_fold_leaves_out_another_tenth():
+    crystals = data.alloys("train")
+    parts = [task.splits(judge="stop", fold=k)[1] for k in range(task.FOLDS)]
+    assert all(not set(a.formulas) & set(b.formulas) for i, a in enumerate(parts) for b in parts[:i])
+    assert sum(map(len, parts)) > 0.8 * len(crystals)
 
 
 def test_no_compound_is_trained_on_and_judged_by(known):
@@ -85,6 +128,8 @@ def test_sets_are_read_where_they_are(monkeypatch, tmp_path):
         ({"number": 0}, "number: got 0"),
         ({"epochs": -1}, "epochs: got -1"),
         ({"model": "l9"}, "model: got 'l9'"),
+        ({"members": 3}, "members: got 3 with the model 'l2', expected one with 'committee'"),
+        ({"model": "committee", "members": 0}, "members: got 0"),
     ],
 )
 def test_bad_arguments_before_anything_runs(given, words, known):
