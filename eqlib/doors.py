@@ -41,7 +41,10 @@ def indices(name: str, values: ArrayLike, what: str = "whole numbers") -> NDArra
 
 def real(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Finite real numbers as float64. ValueError for what is no number, complex ones, NaN and infinite ones."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of several lengths
+        raise ValueError(f"{name}: got {_short(values)}, expected an array of real numbers") from error
     if array.dtype.kind == "c":
         raise ValueError(f"{name}: got complex numbers, expected real ones")
     if array.dtype.kind not in "biuf":

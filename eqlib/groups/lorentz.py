@@ -25,7 +25,7 @@ from eqlib.groups.spatial import spin_matrices, su2_clebsch_gordan
 
 Complex = NDArray[np.complex128]
 METRIC = np.diag([1.0, -1.0, -1.0, -1.0])
-MOST_ROUNDING = 1e-3  # of a matrix's entries, above which it is not known which turn it holds
+MOST_ROUNDING = 1e-2  # of a matrix's entries, above which it is not known which turn it holds
 LIGHT_CONE = np.array([[1, 0, 0, 1], [1, 0, 0, -1], [0, np.sqrt(2), 0, 0], [0, 0, np.sqrt(2), 0]]) / np.sqrt(2)
 
 

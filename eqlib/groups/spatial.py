@@ -127,6 +127,9 @@ class SO3(Group):
     def dimension_of(self, label: str) -> int:
         return 2 * int(label.rstrip("eo")) + 1
 
+    def endo_of(self, label: str) -> int:
+        return 1
+
     @property
     def generating(self) -> Sequence[int]:
         return 0, 1  # turns about two axes

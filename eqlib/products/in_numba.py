@@ -417,16 +417,16 @@ def squares(z, pairs, form, n, s):  # type: ignore[no-untyped-def]
 @compiled
 def inverse_lengths(s, mu2, n, r):  # type: ignore[no-untyped-def]
     """From squares s; see `scale.length`. NaN where a square has overflowed: 1 / inf would be a zero that looks right."""
-    one, tiny = s.dtype.type(1), np.finfo(s.dtype).tiny
+    one, zero, tiny = s.dtype.type(1), s.dtype.type(0), np.finfo(s.dtype).tiny
     if mu2 > 0:
         for e in range(n):
             v = abs(s[e])
             q = mu2 / v if v > mu2 else v / mu2  # s^2 alone would leave float32 at |x| = 1e10
-            r[e] = one / np.sqrt((v if v > mu2 else mu2) * np.sqrt(one + q * q)) + (v - v)
+            r[e] = one / np.sqrt((v if v > mu2 else mu2) * np.sqrt(one + q * q)) + zero * v
     else:
         for e in range(n):
             v = s[e]
-            r[e] = one / np.sqrt(one if v <= tiny else v) + (v - v)  # not NaN, which has to come through
+            r[e] = one / np.sqrt(one if v <= tiny else v) + zero * v  # not NaN, which has to come through
 
 
 @compiled
@@ -512,8 +512,10 @@ def recurse_back(x, y, g, left, right, to, values, pairs, form, mu2, unit, below
                 for e in range(n):
                     d[i, e] += f * z[j, e]
             if mu2 > 0:
+                for e in range(n):  # apart, so that no order of factors leaves the dtype
+                    s[e] *= r[e] * r[e]
                 for e in range(n):
-                    q[e] *= s[e] * r[e] * r[e] * r[e] * r[e]
+                    q[e] *= s[e] * r[e] * r[e]
             else:
                 for e in range(n):
                     v = s[e]
