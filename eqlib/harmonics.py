@@ -19,6 +19,7 @@ from torch import Tensor
 
 from eqlib import doors
 from eqlib.constants import Constants, constant_result, fixed
+from eqlib.doors import Degree, typed
 from eqlib.groups import Group, Irrep, Rep, restrict
 from eqlib.products import MatrixProduct, Recursion
 
@@ -53,7 +54,8 @@ def steps(group: Group, degree: int) -> tuple[NDArray[np.float64], ...]:
     return tuple(found)
 
 
-def rep(group: Group, degree: int) -> Rep:
+@typed
+def rep(group: Group, degree: Degree) -> Rep:
     """The rep of `harmonics(group, x, degree)`: degrees 0 ... degree, a subgroup's restricted from its ambient group.
 
     >>> from eqlib import groups, harmonics
@@ -66,8 +68,9 @@ def rep(group: Group, degree: int) -> Rep:
     return Rep(group, tuple(block for j in range(degree + 1) for block in restricted(group, j)[0].blocks))
 
 
+@typed
 @lru_cache(maxsize=1024)
-def restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
+def restricted(group: Group, degree: Degree) -> tuple[Rep, NDArray[np.float64]]:
     """The harmonics of one degree of the ambient group as a rep of `group`, and Q with Y_group = Y_ambient @ Q.
 
     >>> from eqlib import groups, harmonics
@@ -79,6 +82,7 @@ def restricted(group: Group, degree: int) -> tuple[Rep, NDArray[np.float64]]:
     return restrict(ambient.rep([(1, ambient.harmonic(degree))]), group, None if ambient == group else group.embedding)
 
 
+@typed
 class Harmonics(Constants):
     """Harmonics of degrees 0 ... degree, (..., v) -> (..., rep(group, degree).dim), x in components of `group.vector`.
 
@@ -105,7 +109,7 @@ class Harmonics(Constants):
     basis: Tensor
 
     def __init__(
-        self, group: Group, degree: int, normalize: bool = True, normalization: str = "component", mu: float = 0.0
+        self, group: Group, degree: Degree, normalize: bool = True, normalization: str = "component", mu: float = 0.0
     ) -> None:
         super().__init__()
         if normalization not in NORMALIZATIONS:
@@ -167,7 +171,10 @@ class Harmonics(Constants):
         return ((x @ self.metric) * x).sum(-1)
 
 
-def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, normalization: str = "component") -> Tensor:
+@typed
+def harmonics(
+    group: Group, x: Tensor, degree: Degree, normalize: bool = True, normalization: str = "component"
+) -> Tensor:
     """`Harmonics` (spherical ones for O3, SO3) as a function: (..., v) -> (..., rep(group, degree).dim).
 
     Keep the module where speed matters.
@@ -184,6 +191,7 @@ def harmonics(group: Group, x: Tensor, degree: int, normalize: bool = True, norm
     return Harmonics(group, degree, normalize, normalization).to(x)(x)
 
 
+@typed
 @lru_cache(maxsize=1024)
 def path(irrep: Irrep) -> tuple[tuple[Irrep, Irrep, Irrep], ...]:
     """Steps (a, v, c), C(a, v -> c), v in the vector, that lead from the trivial irrep to this one, shortest first.
@@ -269,6 +277,7 @@ def _check_group(rep: Rep, vectors: Tensor, kept: list[Tensor]) -> None:
             )
 
 
+@typed
 def matrices(rep: Rep, vectors: Tensor) -> Tensor:
     """rep's matrices (n, rep.dim, rep.dim) from the vector's own, (n, v, v): the Wigner D matrices, for O3 and SO3.
 

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     **{name: BASE | {"graphs", *LAYERS[:i]} for i, name in enumerate(LAYERS)},
     "models": BASE | {"graphs", "data", *LAYERS},
     "calculator": BASE | {"graphs", "data", *LAYERS, "models"},
-    "testing": {"groups", "kernels", "nn"},
+    "testing": {"doors", "groups", "kernels", "nn"},
     "exercises": BASE | SIDE | {*LAYERS, "convert", "models", "testing"},
     "tasks": BASE | SIDE | {*LAYERS, "models", "testing"},
     "train": BASE | SIDE | {*LAYERS, "models", "tasks"},

@@ -238,7 +238,7 @@ TABLE = {
     "unknown simple type": (lambda: groups.Simple("H4"), "unknown simple type 'H4': there are A1.., B2.., C2.., D3.."),
     "E9": (lambda: groups.weights.dimension("E9", (1,)), "unknown simple type 'E9'"),
     "rank zero": (lambda: groups.Simple("A0"), "unknown simple type 'A0'"),
-    "type that is no string": (lambda: groups.Simple(8), "unknown simple type 8"),
+    "type that is no string": (lambda: groups.Simple(8), "unknown simple type '8'"),
     "Spin(4)": (lambda: groups.Spin(4), "Spin(4) is not simple: it is SU(2) x SU(2)"),
     "SU(1)": (lambda: groups.SU(1), "n of SU(n): got 1, expected a whole number >= 2"),
     "Sp(5)": (lambda: groups.Sp(5), "n of Sp(n): got 5, expected an even one"),
@@ -560,11 +560,11 @@ TABLE = {
     ),
     "no layers": (
         lambda: models.EquivariantMLP(REP, REP, REP, layers=0),
-        "layers: got 0, expected a whole number >= 1",
+        "layers: got 0, expected a whole number from 1 to 1000",
     ),
     "half a product": (
         lambda: models.EquivariantMLP(REP, REP, REP, products=0.5),
-        "products: got 0.5, expected a whole number >= 1",
+        "products: got 0.5, expected a whole number from 1 to 1000",
     ),
     "nothing hidden": (
         lambda: models.EquivariantMLP(REP, O3.rep(""), REP),
@@ -580,7 +580,7 @@ TABLE = {
     ),
     "channels of no whole number": (
         lambda: models.hidden_rep(REP, REP, 384.0),
-        "channels: got 384.0, expected a whole number >= 0",
+        "channels: got 384.0, expected a whole number >= 1",
     ),
     "reps of two groups for a hidden one": (
         lambda: models.hidden_rep(REP, IMAGE, 384),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from eqlib import doors
+from eqlib.doors import Natural, typed
 from eqlib.graphs import search
 from eqlib.graphs.edges import PIECE
 
@@ -46,6 +47,7 @@ def checked_sizes(sizes: Sequence[int] | Tensor) -> Tensor:
     return counts.to(torch.int64)
 
 
+@typed
 def radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None = None, loops: bool = False) -> Tensor:
     """Pairs in one body at a Euclidean distance of at most `cutoff`, positions' unit; (2, E).
 
@@ -72,7 +74,8 @@ def radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None = None, 
     return (pairs if inside.all() else pairs[:, inside]).to(positions.device)
 
 
-def knn_graph(positions: Tensor, k: int, batch: Tensor | None = None, loops: bool = False) -> Tensor:
+@typed
+def knn_graph(positions: Tensor, k: Natural, batch: Tensor | None = None, loops: bool = False) -> Tensor:
     """For each target its k nearest in the same body, or all of them where there are fewer; (2, E), E <= k N.
 
     Of two at one distance the one with the lower index comes first. Edges are ordered by target and then by source, not by

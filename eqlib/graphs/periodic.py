@@ -6,6 +6,7 @@ only candidates: the vectors that are returned come from the points as they were
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,9 +60,10 @@ def neighbours(
             [ 0.0000,  0.1000]])
     """
     ends = positions if to is None else to
+    search.check_positions("positions", positions)
     bodies, here, there = _bodies(positions, ends, batch, to_batch if to is not None else batch, cell)
     v = positions.shape[1]
-    if not cutoff >= 0:
+    if not isinstance(cutoff, numbers.Real | np.number) or not cutoff >= 0:
         raise ValueError(f"cutoff: got {cutoff!r}, expected a length >= 0")
     lattice = _lattice(cell, pbc, bodies, v)
     x, y = search.as_float64(positions), search.as_float64(ends)

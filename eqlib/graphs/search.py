@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 
 def check_positions(name: str, positions: Tensor) -> None:
     """ValueError but for finite floating point (N, v), small enough that squares stay finite in float64."""
+    if not isinstance(positions, Tensor):
+        raise ValueError(f"{name}: got {type(positions).__name__}, expected a floating point tensor (N, v)")
     if positions.ndim != 2 or not positions.is_floating_point():
         raise ValueError(f"{name}: got {positions.dtype} {tuple(positions.shape)}, expected floating point (N, v)")
     finite(name, positions)

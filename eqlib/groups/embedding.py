@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eqlib import doors
+from eqlib.doors import AnyGroup, typed
 from eqlib.groups.element import Array, Element
 from eqlib.groups.irrep import Irrep
 
@@ -32,7 +33,7 @@ class Embedding:
     algebra: Array
     components: Element
 
-    def check(self, sub: Any, group: Any) -> None:
+    def check(self, sub: AnyGroup, group: AnyGroup) -> None:
         """ValueError unless this takes products of `sub` to products of `group` and brackets to brackets; it names the pair.
 
         >>> from eqlib import groups
@@ -66,7 +67,8 @@ class Embedding:
         return np.einsum("ha,aij->hij", self.algebra[list(sub.generating)], a.generators), a(chosen)
 
 
-def embed(sub: Any, group: Any) -> Embedding:
+@typed
+def embed(sub: AnyGroup, group: AnyGroup) -> Embedding:
     """How the group `sub` sits in `group` where both act on the same raw coordinates; ValueError where they do not.
 
     >>> from eqlib import groups
@@ -94,7 +96,7 @@ def embed(sub: Any, group: Any) -> Embedding:
     return Embedding(algebra.reshape(sub.dim, group.dim), components)
 
 
-def check_products(sub: Any, group: Any, images: list[Array]) -> None:
+def check_products(sub: AnyGroup, group: AnyGroup, images: list[Array]) -> None:
     """ValueError unless the images of sub's components, matrices in some irreps of `group`, multiply as the components do.
 
     A few components generate all, so those on the right will do.

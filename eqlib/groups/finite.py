@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups.closure import Index, close, tidy
 from eqlib.groups.content import digest, ours
 from eqlib.groups.element import Array, Element
@@ -26,6 +27,7 @@ from eqlib.groups.subgroups import decompose
 LETTERS = "abcdefghijklmnopqrstuvwyz"  # no x, which stands for "times" in a rep string
 
 
+@typed
 class Finite(Group):
     """The finite group that permutations or matrices generate.
 
@@ -60,6 +62,8 @@ class Finite(Group):
 
     def __init__(self, generators: Sequence[Any] | NDArray[Any], name: str | None = None, limit: int = 2000) -> None:
         super().__init__()
+        if not isinstance(generators, Iterable):
+            raise ValueError(f"generators: got {generators!r}, expected a list of permutations or matrices")
         self._closure = close(generators, limit)
         self.elements = self._closure.elements
         self.components = len(self.elements)
@@ -250,6 +254,7 @@ def _of_generators(group: Finite, matrices: Array) -> tuple[Array, Array]:
     return np.zeros((0, *matrices.shape[1:])), matrices[list(group.generating_components)]
 
 
+@typed
 class Symmetric(Finite):
     """S_n, all permutations of n points, 1 <= n <= 6, by exchanges of neighbours; irreps in Young's orthogonal form.
 
@@ -263,6 +268,7 @@ class Symmetric(Finite):
         super().__init__(swaps or [[0]], name=f"Symmetric({n})")
 
 
+@typed
 class Octahedral(Finite):
     """The 24 rotations of the cube with faces along x, y, z; with inversion its 48 symmetries, O_h.
 
@@ -279,6 +285,7 @@ class Octahedral(Finite):
         super().__init__(generators, name="Octahedral(inversion=True)" if inversion else "Octahedral")
 
 
+@typed
 class Icosahedral(Finite):
     """The 60 rotations of the icosahedron with corners (0, +-1, +-phi) and cyclic; with inversion its 120 symmetries, I_h.
 

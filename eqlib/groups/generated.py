@@ -11,6 +11,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups.content import digest
 from eqlib.groups.element import Array, Element
 from eqlib.groups.finite import Finite, letters
@@ -23,6 +24,7 @@ from eqlib.groups.subgroups import decompose
 Matrices = tuple[Array, Array]
 
 
+@typed
 def from_generators(
     generators: ArrayLike, discrete: ArrayLike | None = None, name: str | None = None
 ) -> tuple[Rep, Array]:
@@ -188,7 +190,7 @@ def _checked(generators: ArrayLike, discrete: ArrayLike | None) -> Matrices:
     """Finite square real matrices that make a group, as arrays; ValueError names the fault."""
     x = doors.real("generators", generators)
     h = doors.real("discrete", np.zeros((0, 0, 0)) if discrete is None else discrete)
-    d = x.shape[-1] if x.size else h.shape[-1] if h.ndim == 3 else 0
+    d = x.shape[-1] if x.size and x.ndim else h.shape[-1] if h.ndim == 3 else 0
     x = x if x.size else np.zeros((0, d, d))
     h = h if h.size else np.eye(d)[None]
     for what, array in (("generators", x), ("discrete", h)):

@@ -7,6 +7,7 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from eqlib.doors import Positive, typed
 from eqlib.groups.components import separating, table
 from eqlib.groups.element import Array
 from eqlib.groups.group import Group
@@ -17,7 +18,8 @@ CLOSE = 1e-9
 LARGEST = 16  # dimension of irreps whose null spaces are searched: a second or two for all of them
 
 
-def check(group: Group, number: int = 8) -> None:
+@typed
+def check(group: Group, number: Positive = 8) -> None:
     """ValueError unless the identities hold that every group obeys; it names the irrep and the fault.
 
     All irreps of a finite group, the first `number` of another one and those that tell its elements apart: their shapes; products

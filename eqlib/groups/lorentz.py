@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
@@ -195,6 +196,7 @@ class SL2C(Group):
         return boost * self.element(np.concatenate([rotvec, np.zeros_like(rotvec)], axis=1))
 
 
+@typed
 class Lorentz(SL2C):
     """SO+(1,3), irreps (k,n) with k >= n and k + n even; with parity also component 1, (E, p) -> (E, -p).
 

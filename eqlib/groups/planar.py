@@ -11,6 +11,7 @@ from itertools import count
 import numpy as np
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups.element import Array, Element
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
@@ -51,6 +52,7 @@ class _Planar(Group):
         return O2()
 
 
+@typed
 class Cyclic(_Planar):
     """C_n: rotations of the plane by multiples of 2 pi / n. Irreps 0 ... n//2; component k is k turns.
 
@@ -87,6 +89,7 @@ class Cyclic(_Planar):
         return {1: "2x0", 2: "2x1"}.get(self.n, "1")
 
 
+@typed
 class Dihedral(_Planar):
     """D_n: C_n and n reflections. Irreps 0e 0o 1 ..., for even n also {n/2}e {n/2}o; component k + n s is r^k f^s.
 

@@ -12,6 +12,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from eqlib import doors
+from eqlib.doors import Natural, typed
 from eqlib.groups.content import title
 from eqlib.groups.element import Array, Element, no_element
 from eqlib.groups.irrep import Irrep
@@ -275,7 +276,8 @@ def same_group(**reps: Rep) -> None:
         raise ValueError(f"{', '.join(reps)}: got reps of {listed}, expected reps of one group")
 
 
-def fields(rep: Rep, channels: int) -> Rep:
+@typed
+def fields(rep: Rep, channels: Natural) -> Rep:
     """So many copies of a rep, with one block for each irrep, in the order in which they occur.
 
     Copies of an irrep that occurs m times in `rep` are numbered channel by channel: m for the first channel, then m more.

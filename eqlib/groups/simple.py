@@ -18,6 +18,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups.clebsch_gordan import Compressed, compressed
 from eqlib.groups.element import Array
 from eqlib.groups.group import Group
@@ -43,7 +44,7 @@ class Simple(Group):
 
     def __init__(self, type_: str) -> None:
         super().__init__()
-        self.system = root_system(type_)
+        self.system = root_system(type_ if isinstance(type_, str) else repr(type_))
         self.name = type_
         self.dim = 2 * len(self.system.roots) + self.system.rank
         if (vector := self._vector()) is not None:
@@ -184,6 +185,7 @@ class Simple(Group):
         return compressed(found)
 
 
+@typed
 def SU(n: int) -> Simple:
     """Special unitary group, type A_(n-1).
 
@@ -193,6 +195,7 @@ def SU(n: int) -> Simple:
     return Simple(f"A{_size('SU', n, 2) - 1}")
 
 
+@typed
 def Spin(n: int) -> Simple:
     """The double cover of SO(n): A1, A1 x A1 (not simple), B_((n-1)/2), D_(n/2). Spin(6) has D3's labels.
 
@@ -205,6 +208,7 @@ def Spin(n: int) -> Simple:
     return Simple("A1" if n == 3 else f"{'B' if n % 2 else 'D'}{n // 2}")
 
 
+@typed
 def Sp(n: int) -> Simple:
     """The compact symplectic group of quaternionic n/2 x n/2 matrices, n even, type C_(n/2).
 

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups.element import Array
 from eqlib.groups.embedding import Embedding, check_products, embed
 from eqlib.groups.group import Group
 from eqlib.groups.irrep import Irrep
 from eqlib.groups.null_spaces import copies, intertwiners
-from eqlib.groups.rep import Rep
+from eqlib.groups.rep import Rep, same_group
 
 
+@typed
 def restrict(rep: Rep, sub: Group, embedding: Embedding | None = None) -> tuple[Rep, Array]:
     """The rep of `sub` that a rep of a larger group becomes, and its basis.
 
@@ -86,6 +88,7 @@ def _fill(group: Group, dim: int, maps_from: Callable[[Irrep], Array]) -> tuple[
     return blocks, np.concatenate(columns, axis=1)
 
 
+@typed
 def regular(group: Group) -> tuple[Rep, Array]:
     """The regular rep of a finite group, (L_h f)(g) = f(h^-1 g), and the basis of its irreps.
 
@@ -114,6 +117,7 @@ def regular(group: Group) -> tuple[Rep, Array]:
     return Rep(group, tuple(blocks)), np.concatenate(columns, axis=1)
 
 
+@typed
 def spanning_vectors(a: Irrep) -> Array:
     """Unit vectors u, (dim / endo, dim), whose matrix elements g -> D(g) u span all copies of `a` in the functions on a group.
 
@@ -131,6 +135,7 @@ def spanning_vectors(a: Irrep) -> Array:
     return np.array(found)
 
 
+@typed
 def induce(rep: Rep, group: Group, embedding: Embedding | None = None) -> tuple[Rep, Array]:
     """The rep of `group` that a rep of a subgroup H of finite index makes, and its basis.
 
@@ -211,6 +216,7 @@ def induced_multiplicity(rep: Rep, irrep: Irrep, embedding: Embedding | None = N
     >>> [induced_multiplicity(functions, groups.SO3().irrep(str(l))) for l in range(7)]  # cubic harmonics: l = 0, 4, 6
     [1, 0, 0, 0, 1, 0, 1]
     """
+    same_group(rep=rep)
     if not isinstance(irrep, Irrep):
         raise ValueError(f"irrep: got {irrep!r}, expected an Irrep of the larger group, such as G.irrep(label)")
     group = irrep.group

@@ -17,6 +17,7 @@ from scipy.linalg import block_diag
 from torch import Tensor
 
 from eqlib.constants import fixed
+from eqlib.doors import typed
 from eqlib.groups import Group, Irrep
 from eqlib.products import engines, opened
 from eqlib.products.forms import batched
@@ -71,6 +72,7 @@ def harmonic_terms(generator: Array) -> Array:
     return np.where(np.abs(out) < 1e-13, 0.0, out)
 
 
+@typed
 class Alignment:
     """Frames of a group that has an `alignment`, for the given irreps.
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from eqlib.constants import fixed
+from eqlib.doors import Degree, Positive, typed
 from eqlib.groups import Group, Irrep
 from eqlib.harmonics import Harmonics, restricted
 from eqlib.kernels.steerable import angular_basis, level
@@ -56,8 +57,9 @@ def _harmonics(group: Group, size: int, degree: int) -> NDArray[np.float64]:
     return values[:, values.shape[1] - restricted(group, degree)[0].dim :]
 
 
+@typed
 @lru_cache(maxsize=256)
-def radial_profiles(group: Group, size: int, degree: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def radial_profiles(group: Group, size: Positive, degree: Degree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The radial profiles that turn best on pixels, for one degree of an ambient group's harmonics.
 
     Among all kernels c(|p|) Y_J(p) on the pixels p, each radius with a number of its own, some turn with the image and some
@@ -123,8 +125,9 @@ def keeps_grid(group: Group) -> bool:
     return bool(np.abs(matrices - matrices.round()).max() < 1e-9)
 
 
+@typed
 @lru_cache(maxsize=4096)
-def sampled_basis(a: Irrep, b: Irrep, size: int, degree: int | None = None) -> NDArray[np.float64]:
+def sampled_basis(a: Irrep, b: Irrep, size: Positive, degree: Degree | None = None) -> NDArray[np.float64]:
     """Independent steerable kernels a -> b sampled on a grid, (N, b.dim, a.dim, size, ...), each with squares that sum to 1.
 
     A group that maps the grid to itself gets every kernel that there is: a ring for each distinct radius, with the degrees

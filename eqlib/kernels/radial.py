@@ -17,6 +17,7 @@ from torch import Tensor
 
 from eqlib import doors
 from eqlib.constants import Constants
+from eqlib.doors import Few, Length, Positive, typed
 
 MOST = 100_000  # functions
 
@@ -78,6 +79,7 @@ def sinc(z: Tensor) -> Tensor:
     return torch.where(small, series, root.sin() / root)
 
 
+@typed
 class Bessel(Constants):
     """sin(n pi d / cutoff) / d for n = 1 ... number, times `envelope`; d = |q|^(1/2), in the data's unit of length.
 
@@ -99,7 +101,7 @@ class Bessel(Constants):
     squares: Tensor
     factors: Tensor
 
-    def __init__(self, number: int, cutoff: float) -> None:
+    def __init__(self, number: Positive, cutoff: Length) -> None:
         super().__init__()
         self.number, self.cutoff = _positive("number", number), _length("cutoff", cutoff)
         n = np.arange(1, number + 1, dtype=np.float64)
@@ -111,6 +113,7 @@ class Bessel(Constants):
         return sinc(inside * self.squares) * self.factors * envelope(q, self.cutoff)[..., None]
 
 
+@typed
 class Gaussians(Constants):
     """Gaussians of d = |q|^(1/2), as wide as they are apart, from 0 to the cut-off, times `envelope`.
 
@@ -131,7 +134,7 @@ class Gaussians(Constants):
 
     centres: Tensor
 
-    def __init__(self, number: int, cutoff: float) -> None:
+    def __init__(self, number: Positive, cutoff: Length) -> None:
         super().__init__()
         self.number, self.cutoff = _positive("number", number), _length("cutoff", cutoff)
         self.width = cutoff / max(1, number - 1)
@@ -144,6 +147,7 @@ class Gaussians(Constants):
         return bumps * (envelope(q, self.cutoff)[..., None] * self._factor)
 
 
+@typed
 class Logarithmic(Constants):
     """Bumps in asinh(q / mu^2) for q of any sign and size, such as Minkowski squares; there is no cut-off.
 
@@ -165,7 +169,7 @@ class Logarithmic(Constants):
 
     centres: Tensor
 
-    def __init__(self, number: int, mu: float, largest: float) -> None:
+    def __init__(self, number: Positive, mu: float, largest: Length) -> None:
         super().__init__()
         if _positive("number", number) < 2:
             raise ValueError(f"number: got {number}, expected at least 2, one bump for each sign of q")
@@ -181,6 +185,7 @@ class Logarithmic(Constants):
         return torch.softmax(-0.5 * ((t - self.centres) / self.width) ** 2, dim=-1) * factor
 
 
+@typed
 class Masses(Constants):
     """Gaussians of log m with m = |q|^(1/2), as wide as they are apart, from one mass to another; there is no cut-off.
 
@@ -202,7 +207,7 @@ class Masses(Constants):
 
     centres: Tensor
 
-    def __init__(self, number: int, least: float, most: float) -> None:
+    def __init__(self, number: Positive, least: Length, most: Length) -> None:
         super().__init__()
         if _positive("number", number) < 2:
             raise ValueError(f"number: got {number}, expected at least 2, one for each end")
@@ -218,6 +223,7 @@ class Masses(Constants):
         return torch.exp(-0.5 * ((t - self.centres) / self.width) ** 2) * self._factor
 
 
+@typed
 class RestFrame(torch.nn.Module):
     """`Gaussians` of d times powers of s, for invariants (..., 2) = (r.r, r.u) of r and a 4-velocity u, u.u = 1.
 
@@ -240,7 +246,7 @@ class RestFrame(torch.nn.Module):
     [1, 1, 1]
     """
 
-    def __init__(self, gaussians: int, cutoff: float, powers: int = 1) -> None:
+    def __init__(self, gaussians: Positive, cutoff: Length, powers: Few = 1) -> None:
         super().__init__()
         self.gaussians, self.powers = Gaussians(gaussians, cutoff), _positive("powers", powers)
         self.cutoff, self.number = self.gaussians.cutoff, gaussians * powers
@@ -255,6 +261,7 @@ class RestFrame(torch.nn.Module):
         return (self.gaussians(square)[..., None] * powers[..., None, :]).flatten(-2)
 
 
+@typed
 class RadialMLP(torch.nn.Module):
     """A learnt radial network on top of a basis, or of q itself: linear, SiLU, ..., linear.
 
@@ -275,7 +282,11 @@ class RadialMLP(torch.nn.Module):
     """
 
     def __init__(
-        self, basis: torch.nn.Module | None, hidden: int | Sequence[int], number: int, scale: float = 1.0
+        self,
+        basis: torch.nn.Module | None,
+        hidden: Positive | Sequence[Positive],
+        number: Positive,
+        scale: Length = 1.0,
     ) -> None:
         super().__init__()
         if basis is not None and not isinstance(getattr(basis, "number", None), int):

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eqlib.constants import Constants
+from eqlib.doors import Degree, typed
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.harmonics import Harmonics, path, restricted
 
 
+@typed
 @lru_cache(maxsize=4096)
-def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
+def angular_basis(a: Irrep, b: Irrep, degree: Degree) -> NDArray[np.float64]:
     """Basis of Hom(a (x) Y_J, b) for J = degree, (N, b.dim, a.dim, dim Y_J), Y_J restricted as in `harmonics.rep`.
 
     >>> from eqlib import groups, kernels
@@ -42,7 +44,8 @@ def angular_basis(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
-def elements(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
+@typed
+def elements(a: Irrep, b: Irrep, degree: Degree) -> NDArray[np.float64]:
     """`angular_basis` of all degrees 0 ... degree, (N, b.dim, a.dim, dim of `harmonics.rep`), by ascending degree.
 
     >>> from eqlib import groups, kernels
@@ -59,6 +62,7 @@ def elements(a: Irrep, b: Irrep, degree: int) -> NDArray[np.float64]:
     return placed
 
 
+@typed
 def level(a: Irrep) -> int:
     """How many vectors must be multiplied to hold the irrep: l for O(3)'s tensors, m for O(2).
 
@@ -69,6 +73,7 @@ def level(a: Irrep) -> int:
     return len(path(a))
 
 
+@typed
 class SteerableKernel(Constants):
     """Every steerable kernel with harmonics of degree <= `degree`, for one radial profile.
 
@@ -93,7 +98,7 @@ class SteerableKernel(Constants):
     (torch.Size([3, 1]), True)
     """
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, degree: int, mu: float = 0.0) -> None:
+    def __init__(self, rep_in: Rep, rep_out: Rep, degree: Degree, mu: float = 0.0) -> None:
         super().__init__()
         same_group(rep_in=rep_in, rep_out=rep_out)
         self.rep_in, self.rep_out, self.degree = rep_in, rep_out, degree

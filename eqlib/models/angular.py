@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from eqlib import nn
+from eqlib.doors import Degree, Few, typed
 from eqlib.graphs import Edges
 from eqlib.groups import Rep
 from eqlib.models.heads import perceptron
 
 
+@typed
 class AngularNetwork(torch.nn.Module):
     """Scalars of points (N, channels) -> (N, channels): each layer sees its neighbours' distances and the angles between them.
 
@@ -39,8 +41,8 @@ class AngularNetwork(torch.nn.Module):
     def __init__(
         self,
         rep: Rep,
-        degree: int,
-        layers: int,
+        degree: Degree,
+        layers: Few,
         radial: Callable[[], torch.nn.Module],
         neighbours: float = 1.0,
     ) -> None:

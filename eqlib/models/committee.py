@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eqlib.doors import typed
 
+
+@typed
 class Committee(torch.nn.Module):
     """The mean of what its members say of the same inputs; the error of a mean is at most the mean of the errors.
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from eqlib.data.crystals import Crystals
 from eqlib.data.elements import ELEMENTS, MASSES
+from eqlib.doors import Natural, Positive, typed
 
 Array = NDArray[np.float64]
 KINDS = ("extra-trees", "forest")
@@ -33,7 +34,8 @@ def composition(crystals: Crystals) -> Array:
     return np.column_stack([shares, room, mean / room, mean, np.nanmin(present, axis=1), np.nanmax(present, axis=1)])
 
 
-def crystal_trees(kind: str, train: Crystals, judged: Crystals, seed: int = 0, trees: int = 300) -> Array:
+@typed
+def crystal_trees(kind: str, train: Crystals, judged: Crystals, seed: Natural = 0, trees: Positive = 300) -> Array:
     """Densities of states (n, F) of crystals by an average over trees grown on `composition` of training crystals.
 
     kind: "extra-trees" (P. Geurts et al., Machine Learning 63, 3 (2006)) or "forest" (L. Breiman, 2001), as scikit-learn has

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eqlib import doors, nn
+from eqlib.doors import Few, Positive, typed
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.nn.blocks import split
@@ -16,6 +17,7 @@ PRODUCT = 0.3  # size of the product beside the linear map, before training; EML
 BEND = 0.1  # how far the gates are from linear, before training: sigmoid(0.1 z) is nearly 1/2
 
 
+@typed
 class EquivariantMLP(torch.nn.Module):
     """Features (..., rep_in.dim) -> (..., rep_out.dim), equivariant, for every group that has Clebsch-Gordan tensors.
 
@@ -42,7 +44,7 @@ class EquivariantMLP(torch.nn.Module):
     True
     """
 
-    def __init__(self, rep_in: Rep, rep_hidden: Rep, rep_out: Rep, layers: int = 3, products: int = 16) -> None:
+    def __init__(self, rep_in: Rep, rep_hidden: Rep, rep_out: Rep, layers: Few = 3, products: Few = 16) -> None:
         super().__init__()
         same_group(rep_in=rep_in, rep_hidden=rep_hidden, rep_out=rep_out)
         layers, products = doors.count("layers", layers, 1), doors.count("products", products, 1)
@@ -97,7 +99,8 @@ class Product(torch.nn.Module):
         return self.mix(torch.cat([part.flatten(-2) for part in parts], dim=-1))
 
 
-def hidden_rep(rep_in: Rep, rep_out: Rep, channels: int, max_dim: int = 16) -> Rep:
+@typed
+def hidden_rep(rep_in: Rep, rep_out: Rep, channels: Positive, max_dim: Positive = 16) -> Rep:
     """A rep of dimension at most `channels` for `EquivariantMLP`: every irrep gets about the same share of it.
 
     The irreps are the trivial one, those of rep_in and rep_out whatever their dimension, and those of dimension up to `max_dim`

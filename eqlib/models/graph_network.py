@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib.doors import Few, Positive, typed
 
+
+@typed
 class GraphNetwork(torch.nn.Module):
     """Graphs of any size -> outputs (n, outputs) that do not depend on the order of the nodes.
 
@@ -22,7 +25,7 @@ class GraphNetwork(torch.nn.Module):
     True
     """
 
-    def __init__(self, channels: int = 1, width: int = 24, steps: int = 2, outputs: int = 1) -> None:
+    def __init__(self, channels: Positive = 1, width: Positive = 24, steps: Few = 2, outputs: Positive = 1) -> None:
         super().__init__()
         sizes = [channels] + [width] * steps
         self.own = torch.nn.ModuleList(torch.nn.Linear(a, width) for a in sizes[:-1])

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 
 from eqlib import nn
+from eqlib.doors import Positive, typed
 from eqlib.groups import Group
 from eqlib.models.heads import InvariantScores, head
 
 
+@typed
 class HarmonicNet(InvariantScores):
     """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under rotations that the grid resolves.
 
@@ -41,9 +43,9 @@ class HarmonicNet(InvariantScores):
         self,
         group: Group,
         hidden: Sequence[str] = ("8x0+5x1+4x2", "8x0+6x1+5x2", "8x0+6x1+6x2"),
-        classes: int = 10,
-        kernel_size: int = 5,
-        channels: int = 1,
+        classes: Positive = 10,
+        kernel_size: Positive = 5,
+        channels: Positive = 1,
         pool: Sequence[int] | None = None,
     ) -> None:
         super().__init__(group, channels, classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib.doors import Few, Positive, Share, typed
 from eqlib.models.heads import perceptron
 from eqlib.models.particle_net import detector_features
 from eqlib.nn.blocks import check_mask
@@ -13,6 +14,7 @@ FEATURES = 7  # of `detector_features`
 PARTICLES = 30.0  # a sum over particles is divided by about their number
 
 
+@typed
 class DeepSets(torch.nn.Module):
     """Momenta (batch, n, 4) as (E, px, py, pz) in GeV and a mask (batch, n) -> class scores (batch, classes).
 
@@ -30,7 +32,7 @@ class DeepSets(torch.nn.Module):
     True
     """
 
-    def __init__(self, width: int = 88, classes: int = 2) -> None:
+    def __init__(self, width: Positive = 88, classes: Positive = 2) -> None:
         super().__init__()
         self.each = perceptron([FEATURES, width, width, width])
         self.all = perceptron([width, width, classes])
@@ -40,6 +42,7 @@ class DeepSets(torch.nn.Module):
         return self.all((self.each(x) * mask[..., None]).sum(1) / PARTICLES)
 
 
+@typed
 class JetTransformer(torch.nn.Module):
     """Momenta (batch, n, 4) as (E, px, py, pz) in GeV and a mask (batch, n) -> class scores (batch, classes).
 
@@ -58,7 +61,13 @@ class JetTransformer(torch.nn.Module):
     """
 
     def __init__(
-        self, width: int = 32, layers: int = 3, heads: int = 4, hidden: int = 64, dropout: float = 0.0, classes: int = 2
+        self,
+        width: Positive = 32,
+        layers: Few = 3,
+        heads: Positive = 4,
+        hidden: Positive = 64,
+        dropout: Share = 0.0,
+        classes: Positive = 2,
     ) -> None:
         super().__init__()
         if width < 1 or width % heads:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eqlib.doors import Natural, typed
 
-def boosted_tree(known: ArrayLike, labels: ArrayLike, asked: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
+
+@typed
+def boosted_tree(known: ArrayLike, labels: ArrayLike, asked: ArrayLike, seed: Natural = 0) -> NDArray[np.float64]:
     """Probability of class 1 for each row of `asked` (m, observables), (m,), learnt from `known` (n, observables).
 
     scikit-learn's gradient boosting with shallow trees; a tenth of the known rows decides when to stop.

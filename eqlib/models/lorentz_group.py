@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from eqlib.constants import Constants
+from eqlib.doors import Natural, Positive, typed
 from eqlib.groups import Group, Irrep, Rep
 from eqlib.kernels import Masses
 from eqlib.models.heads import head, perceptron
@@ -42,6 +43,7 @@ def squash(x: Tensor, sharpness: float) -> Tensor:
     return x.sign() * torch.log1p(sharpness * x.abs()) / math.log1p(sharpness)
 
 
+@typed
 class LorentzGroupNetwork(Constants):
     """Vectors of a jet's particles (batch, n, v), in components of `group.vector`, and mask (batch, n) -> (batch, classes).
 
@@ -79,15 +81,15 @@ class LorentzGroupNetwork(Constants):
         self,
         group: Group,
         irreps: Sequence[str] = ("(1,1)", "(2,0)", "(2,2)"),
-        channels: Sequence[int] = (2, 4, 4, 2),
-        scalars: int = 16,
-        hidden: int = 16,
-        classes: int = 2,
+        channels: Sequence[Positive] = (2, 4, 4, 2),
+        scalars: Positive = 16,
+        hidden: Positive = 16,
+        classes: Positive = 2,
         mu: float = 5.0,
         products: bool = True,
         masses: tuple[float, float] | None = (30.0, 500.0),
         shares: tuple[float, float] | None = (1e-3, 0.7),
-        extra: int = 0,
+        extra: Natural = 0,
         pure: bool = False,
     ) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eqlib.data.molecules import Molecules
+from eqlib.doors import typed
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import in_range
 from eqlib.models.elements import Elements
@@ -16,6 +17,7 @@ from eqlib.models.gradients import forces
 from eqlib.models.heads import perceptron, rep_of
 
 
+@typed
 class MoleculeNetwork(torch.nn.Module):
     """A network on points as a network on molecules: an embedding of the elements before it, a readout of each atom behind it.
 

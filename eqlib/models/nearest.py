@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eqlib.doors import typed
 
+
+@typed
 def nearest_neighbour(
     copies: Iterable[NDArray[Any]], labels: NDArray[np.int64], images: NDArray[Any]
 ) -> NDArray[np.int64]:

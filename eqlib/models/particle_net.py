@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from eqlib.doors import Positive, Share, typed
 from eqlib.nn.blocks import check_mask, present
 from eqlib.processes import batch_mean
 
@@ -47,6 +48,7 @@ def detector_features(momenta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([place / 0.3, logs, distance / 0.3], dim=-1) * keep, place * keep
 
 
+@typed
 class ParticleNet(torch.nn.Module):
     """Momenta (batch, n, 4) as (E, px, py, pz) in GeV and a mask (batch, n) -> class scores (batch, classes).
 
@@ -65,11 +67,11 @@ class ParticleNet(torch.nn.Module):
 
     def __init__(
         self,
-        neighbours: int = 7,
-        channels: Sequence[tuple[int, int, int]] = ((32, 32, 32), (64, 64, 64)),
-        hidden: int = 128,
-        classes: int = 2,
-        dropout: float = 0.1,
+        neighbours: Positive = 7,
+        channels: Sequence[tuple[Positive, Positive, Positive]] = ((32, 32, 32), (64, 64, 64)),
+        hidden: Positive = 128,
+        classes: Positive = 2,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         before, blocks = 7, []

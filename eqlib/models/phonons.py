@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.data.elements import MASSES, place
+from eqlib.doors import Positive, Share, typed
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import in_range
 from eqlib.groups import Rep
@@ -21,6 +22,7 @@ HEAVY = 100.0  # u: masses are divided by it
 PERIODS, GROUPS = 7, 18
 
 
+@typed
 class PhononNet(Constants):
     """Densities of states (n, frequencies), 0 or more, by a network on points between its two ends.
 
@@ -56,11 +58,11 @@ class PhononNet(Constants):
         self,
         points: torch.nn.Module,
         elements: Sequence[int],
-        frequencies: int = 51,
+        frequencies: Positive = 51,
         weighted: bool = True,
         placed: bool = True,
         divided: bool = True,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         rep_in, rep_out = rep_of(points, "rep_in"), rep_of(points, "rep_out")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eqlib.doors import Few, Positive, typed
 from eqlib.models.heads import head
 from eqlib.nn import GridPool
 
@@ -17,6 +18,7 @@ KINDS: dict[int, tuple[type[torch.nn.Module], type[torch.nn.Module]]] = {
 }
 
 
+@typed
 class PlainCNN(torch.nn.Module):
     """Images (batch, channels, n, n) -> class scores (batch, classes): HarmonicNet's shape, `width` channels a block.
 
@@ -34,14 +36,14 @@ class PlainCNN(torch.nn.Module):
 
     def __init__(
         self,
-        width: int = 16,
-        blocks: int = 3,
-        classes: int = 10,
-        kernel_size: int = 5,
-        channels: int = 1,
+        width: Positive = 16,
+        blocks: Few = 3,
+        classes: Positive = 10,
+        kernel_size: Positive = 5,
+        channels: Positive = 1,
         pool: Sequence[int] | None = None,
-        dimensions: int = 2,
-        first: int | None = None,
+        dimensions: Positive = 2,
+        first: Positive | None = None,
     ) -> None:
         super().__init__()
         if dimensions not in KINDS:
@@ -72,7 +74,8 @@ class PlainCNN(torch.nn.Module):
         return cls(min(range(1, 129), key=distance), **options)
 
 
-def dense_reader(width: int, size: int = 17) -> torch.nn.Sequential:
+@typed
+def dense_reader(width: Positive, size: Positive = 17) -> torch.nn.Sequential:
     """Images (n, 1, size, size) -> class scores (n, 10), with one hidden layer; normalised as the plain CNN is.
 
     >>> import torch

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from eqlib.constants import Constants
 from eqlib.data import rename_nodes
+from eqlib.doors import Positive, typed
 from eqlib.models.heads import perceptron
 
 
+@typed
 class DenseGraphs(Constants):
     """A network on flat graphs: the entries of the adjacency above the diagonal, then x -> (n,).
 
@@ -24,7 +26,7 @@ class DenseGraphs(Constants):
     torch.Size([2, 1])
     """
 
-    def __init__(self, hidden: list[int], sort: bool = False, nodes: int = 8) -> None:
+    def __init__(self, hidden: list[Positive], sort: bool = False, nodes: Positive = 8) -> None:
         super().__init__()
         self.sort, self.nodes = sort, nodes
         self.layers = perceptron([nodes * (nodes + 1) // 2, *hidden, 1])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.constants import Constants
+from eqlib.doors import Positive, typed
 from eqlib.models.heads import perceptron
 
 
+@typed
 class CoordinateMLP(Constants):
     """A dense network on all masses and coordinates of a body of exactly `points` points -> (N, outputs), one row a point.
 
@@ -22,10 +25,11 @@ class CoordinateMLP(Constants):
     torch.Size([8, 6])
     """
 
-    def __init__(self, points: int, outputs: int, hidden: list[int], differences: bool = False) -> None:
+    def __init__(self, points: Positive, outputs: Positive, hidden: list[Positive], differences: bool = False) -> None:
         super().__init__()
         self.points, self.differences = points, differences
         self.layers = perceptron([4 * points, *hidden, outputs])
+        doors.affordable(f"orders of {points} points", points**2)
         self.constant("order", [[i, *range(i), *range(i + 1, points)] for i in range(points)])
 
     order: Tensor
@@ -41,6 +45,7 @@ class CoordinateMLP(Constants):
         return self.layers(torch.cat([masses, places], dim=-1).flatten(2)).flatten(0, 1)
 
 
+@typed
 class PairMLP(torch.nn.Module):
     """y_t = sum over edges of x_s f(position of s - position of t), f a dense network: (N, 1) -> (N, outputs).
 
@@ -57,7 +62,7 @@ class PairMLP(torch.nn.Module):
     True
     """
 
-    def __init__(self, outputs: int, hidden: list[int]) -> None:
+    def __init__(self, outputs: Positive, hidden: list[Positive]) -> None:
         super().__init__()
         self.layers = perceptron([3, *hidden, outputs])
 

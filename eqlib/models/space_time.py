@@ -9,12 +9,14 @@ from torch import Tensor
 
 from eqlib import nn
 from eqlib.constants import Constants
+from eqlib.doors import Degree, typed
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import finite
 from eqlib.groups import Rep
 from eqlib.models.tensor_field import gated
 
 
+@typed
 class SourceNetwork(torch.nn.Module):
     """Features of sources (N, rep_in.dim) -> of targets (M, rep_out.dim), radial functions of invariants that are given.
 
@@ -40,7 +42,7 @@ class SourceNetwork(torch.nn.Module):
         rep_in: Rep,
         rep_out: Rep,
         hidden: Sequence[str | Rep],
-        degree: int,
+        degree: Degree,
         radial: Callable[[], torch.nn.Module],
         mu: float = 0.0,
         neighbours: float = 1.0,
@@ -74,6 +76,7 @@ class SourceNetwork(torch.nn.Module):
         return last(x, edges, invariants=invariants)
 
 
+@typed
 class PoincareNetwork(Constants):
     """Sources with features, an event and a 4-velocity each -> features (M, rep_out.dim) of the events that are asked for.
 
@@ -106,7 +109,7 @@ class PoincareNetwork(Constants):
         rep_in: Rep,
         rep_out: Rep,
         hidden: Sequence[str | Rep],
-        degree: int,
+        degree: Degree,
         radial: Callable[[], torch.nn.Module],
         mu: float,
         neighbours: float = 1.0,

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from eqlib import nn
+from eqlib.doors import Positive, Share, typed
 from eqlib.groups import Group, Rep, fields, regular
 from eqlib.models.heads import InvariantScores
 
 
+@typed
 class SteerableCNN(InvariantScores):
     """Images (batch, channels, n, n) -> class scores (batch, classes), invariant under the turns that the grid resolves.
 
@@ -48,18 +50,18 @@ class SteerableCNN(InvariantScores):
         self,
         group: Group,
         hidden: Sequence[str | Rep],
-        classes: int = 10,
-        invariants: int | None = 64,
-        kernel_size: int = 5,
+        classes: Positive = 10,
+        invariants: Positive | None = 64,
+        kernel_size: Positive = 5,
         activation: str = "fourier",
         samples: int | None = None,
         pool: Sequence[int] = (0, 2),
         halve: Sequence[int] = (),
-        mask: int | None = None,
+        mask: Positive | None = None,
         restrict: Mapping[int, Group] | None = None,
         norm: bool = True,
-        dropout: float = 0.0,
-        channels: int = 1,
+        dropout: Share = 0.0,
+        channels: Positive = 1,
     ) -> None:
         super().__init__(group, channels, classes)
         if activation not in ACTIVATIONS:
@@ -90,6 +92,7 @@ class SteerableCNN(InvariantScores):
         self.head = torch.nn.Sequential(torch.nn.Dropout(dropout), torch.nn.Linear(out.dim, classes))
 
 
+@typed
 class GroupCNN(SteerableCNN):
     """A group convolutional network (Cohen and Welling 2016): every feature is a function on a finite group, in `channels`.
 
@@ -113,9 +116,9 @@ class GroupCNN(SteerableCNN):
     def __init__(
         self,
         group: Group,
-        channels: Sequence[int] = (8, 16, 16),
-        kernel_size: int = 5,
-        classes: int = 10,
+        channels: Sequence[Positive] = (8, 16, 16),
+        kernel_size: Positive = 5,
+        classes: Positive = 10,
         norm: bool = True,
         pool: Sequence[int] | None = None,
     ) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eqlib import doors, nn
+from eqlib.doors import Degree, Positive, typed
 from eqlib.graphs import Edges
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
@@ -30,6 +31,7 @@ def gated(rep_in: Rep, rep_out: Rep, hidden: Sequence[str | Rep]) -> tuple[list[
     return gates, list(zip(before, after, strict=True))
 
 
+@typed
 class TensorFieldNetwork(torch.nn.Module):
     """Features of points (N, rep_in.dim) -> (N, rep_out.dim), or (bodies, rep_out.dim) where they are summed over bodies.
 
@@ -70,12 +72,12 @@ class TensorFieldNetwork(torch.nn.Module):
         rep_in: Rep,
         rep_out: Rep,
         hidden: Sequence[str | Rep],
-        degree: int,
+        degree: Degree,
         radial: Callable[[], torch.nn.Module],
         mu: float = 0.0,
         neighbours: float = 1.0,
         self_interaction: bool = True,
-        channels: int | None = None,
+        channels: Positive | None = None,
         residual: bool = False,
         pairs: Rep | None = None,
     ) -> None:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eqlib.constants import Constants
+from eqlib.doors import Degree, typed
 from eqlib.graphs import Edges
 from eqlib.groups import O3, Lorentz
 from eqlib.models.space_time import SourceNetwork
 
 
+@typed
 class TimeApartNetwork(Constants):
     """What `PoincareNetwork` takes, as things of space: equivariant under O(3), shifts and permutations, and under no boost.
 
@@ -44,7 +46,7 @@ class TimeApartNetwork(Constants):
         self,
         radial: Callable[[], torch.nn.Module],
         basis: NDArray[np.float64],
-        degree: int = 2,
+        degree: Degree = 2,
         mu: float = 1.0,
         neighbours: float = 1.0,
     ) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 
 from eqlib import nn
+from eqlib.doors import Positive, typed
 from eqlib.groups import Group, Rep
 from eqlib.models.heads import InvariantScores, head
 
 
+@typed
 class VolumeCNN(InvariantScores):
     """Volumes (batch, channels, n, n, n) -> class scores (batch, classes), invariant under the turns that voxels resolve.
 
@@ -40,9 +42,9 @@ class VolumeCNN(InvariantScores):
         self,
         group: Group,
         hidden: Sequence[str | Rep],
-        classes: int = 10,
-        kernel_size: int = 5,
-        channels: int = 1,
+        classes: Positive = 10,
+        kernel_size: Positive = 5,
+        channels: Positive = 1,
         pool: Sequence[int] | None = None,
     ) -> None:
         super().__init__(group, channels, classes)

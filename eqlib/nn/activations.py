@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from eqlib import doors
+from eqlib.doors import typed
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
-from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, check_float, shown, split
+from eqlib.nn.blocks import Blockwise, axis_hint, check_axis, check_float, joined, shown, split
 
 
+@typed
 class Gate(torch.nn.Module):
     """Scalars pass through `activation`, every other copy is multiplied by the sigmoid of an invariant of its own.
 
@@ -53,7 +55,7 @@ class Gate(torch.nn.Module):
             mul = block.shape[axis]
             out.append((block * gates.narrow(axis, used, mul).unsqueeze(axis + 1)).flatten(axis, axis + 1))
             used += mul
-        return torch.cat(out, dim=axis)
+        return joined(out, x, axis)
 
     def _check(self, x: Tensor) -> None:
         here = x.shape[self.axis] if -x.ndim <= self.axis < x.ndim else None
@@ -70,6 +72,7 @@ class Gate(torch.nn.Module):
         )
 
 
+@typed
 class NormActivation(Blockwise):
     """v -> v activation(|v| + b) / |v| for every copy, a learnt b each; scalars pass through the activation itself.
 
@@ -103,4 +106,4 @@ class NormActivation(Blockwise):
                 continue
             norm = self._norm_square(i, block, axis + 1).sqrt()
             out.append((block * (self.activation(norm + bias) / norm)).flatten(axis, axis + 1))
-        return torch.cat(out, dim=axis)
+        return joined(out, x, axis)

@@ -82,6 +82,11 @@ def split(x: Tensor, rep: Rep, axis: int) -> list[Tensor]:
     return [part.unflatten(axis, (mul, a.dim)) for part, (mul, a) in zip(parts, rep.blocks, strict=True)]
 
 
+def joined(parts: list[Tensor], x: Tensor, axis: int) -> Tensor:
+    """Parts of a feature axis one after the other; none are an empty axis of x, which torch.cat refuses."""
+    return torch.cat(parts, dim=axis) if parts else x.narrow(axis, 0, 0)
+
+
 @lru_cache(maxsize=1024)
 def forms(a: Irrep) -> NDArray[np.float64]:
     """The symmetric part of Hom(a (x) a, 1) as matrices (n, d, d) with eigenvalues +-1; for a compact group the identity."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqlib.doors import typed
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
 from eqlib.nn.blocks import check_axis, shown
 
 
+@typed
 class Dropout(torch.nn.Module):
     """Sets whole copies to zero with probability p while training, and scales the others by 1 / (1 - p).
 

@@ -9,10 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib import doors
 from eqlib.constants import Constants
+from eqlib.doors import typed
 from eqlib.groups import Element, Rep, spanning_vectors
 from eqlib.groups.rep import same_group
 from eqlib.nn.blocks import check_axis, check_dtype, shown, split
+
+MOST = 10_000  # samples of functions on a group
 
 
 class Sampled(Constants):
@@ -47,7 +51,7 @@ class Sampled(Constants):
             )
         self.rep, self.axis, self.channels = rep, axis, channels
         size = sum(n * a.dim for n, a in zip(copies, irreps, strict=True))
-        wanted = 2 * size if samples is None else samples
+        wanted = 2 * size if samples is None else doors.count("samples", samples, 1, MOST)
         matrix = self._matrix(copies, size, rep.group.spread(wanted))
         if len(matrix) < wanted and rep.group.dim:
             # Functions that are constant along a subgroup take each value several times.
@@ -81,6 +85,7 @@ class Sampled(Constants):
         return self.synthesis @ (joined.flatten(axis + 2) if joined.ndim > axis + 2 else joined[..., None])
 
 
+@typed
 class FourierActivation(Sampled):
     """A pointwise function of features that are functions on the group: sample, apply, take the components again.
 

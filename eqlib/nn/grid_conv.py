@@ -15,6 +15,7 @@ from torch import Tensor
 
 from eqlib import doors
 from eqlib.constants import Constants
+from eqlib.doors import Degree, Positive, typed
 from eqlib.groups import Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.kernels import angular_basis
@@ -42,6 +43,7 @@ def _entries(pairs: list[_Pair]) -> int:
     return sum(len(p.basis) for p in pairs) * sum(p.basis.shape[1] for p in pairs)
 
 
+@typed
 class GridConv(Constants):
     """Steerable convolution of images (batch, rep_in.dim, height, width) or volumes (batch, rep_in.dim, x, y, z).
 
@@ -86,10 +88,10 @@ class GridConv(Constants):
         self,
         rep_in: Rep,
         rep_out: Rep,
-        kernel_size: int,
-        stride: int = 1,
+        kernel_size: Positive,
+        stride: Positive = 1,
         padding: str | int = "same",
-        degree: int | None = None,
+        degree: Degree | None = None,
         bias: bool = True,
     ) -> None:
         super().__init__()
@@ -319,5 +321,5 @@ def _warn_of_aliasing(rep_in: Rep, rep_out: Rep, size: int) -> None:
         warnings.warn(
             f"kernel_size {size} carries degrees up to {size - 1} and is too small for some frequencies (aliasing), which "
             f"get no path: {', '.join(lost[:4])}{more}",
-            stacklevel=3,
+            stacklevel=4,
         )

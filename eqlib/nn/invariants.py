@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from eqlib.doors import typed
 from eqlib.groups import Rep
-from eqlib.nn.blocks import Blockwise, check_axis, forms, split
+from eqlib.nn.blocks import Blockwise, check_axis, forms, joined, split
 
 
+@typed
 class Invariants(Blockwise):
     """The invariants of each copy: a scalar itself, else v.v for every symmetric form in Hom(a (x) a, 1).
 
@@ -35,4 +36,4 @@ class Invariants(Blockwise):
             (block if self._trivial[i] else self._squares(i, block, axis + 1)).flatten(axis, axis + 1)
             for i, block in enumerate(split(x, self.rep, axis))
         ]
-        return torch.cat(out, dim=axis)
+        return joined(out, x, axis)

@@ -7,11 +7,13 @@ from torch import Tensor
 
 from eqlib import doors
 from eqlib.constants import Constants
+from eqlib.doors import typed
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
-from eqlib.nn.blocks import check_axis, check_dtype, shown, split
+from eqlib.nn.blocks import check_axis, check_dtype, joined, shown, split
 
 
+@typed
 class Linear(Constants):
     """The equivariant linear map (..., rep_in.dim) -> (..., rep_out.dim): copies of one irrep are mixed, no others.
 
@@ -67,10 +69,12 @@ class Linear(Constants):
                 if b.endo == 1:
                     y = (w[..., 0] @ inputs).flatten(-2)
                 else:
-                    full = torch.einsum("uve,eij->uivj", w, getattr(self, f"endo_{i}")).reshape(mul * b.dim, -1)
+                    full = torch.einsum("uve,eij->uivj", w, getattr(self, f"endo_{i}")).reshape(
+                        mul * b.dim, fan * b.dim
+                    )
                     y = inputs.flatten(-2) @ full.T
             if self.bias is not None and b == self.rep_out.group.trivial:
                 y = y + self.bias[bias : bias + mul]
                 bias += mul
             out.append(y)
-        return torch.cat(out, dim=-1).movedim(-1, self.axis)
+        return joined(out, x, -1).movedim(-1, self.axis)

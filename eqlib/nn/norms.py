@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from eqlib import doors
+from eqlib.doors import Share, typed
 from eqlib.groups import Rep
-from eqlib.nn.blocks import EPS, Blockwise, check_axis, split
+from eqlib.nn.blocks import EPS, Blockwise, check_axis, joined, split
 from eqlib.processes import batch_mean
 
 
@@ -32,6 +33,7 @@ def _inverse_root(square: Tensor) -> Tensor:
     return torch.add((square + EPS).rsqrt(), square, alpha=0)  # 0 times inf is NaN
 
 
+@typed
 class BatchNorm(_Norm):
     """Scalars get mean 0 and variance 1 over the batch, other copies a mean square of 1 a component; then a learnt scale.
 
@@ -51,7 +53,7 @@ class BatchNorm(_Norm):
     running_mean: Tensor
     running_square: Tensor
 
-    def __init__(self, rep: Rep, axis: int = -1, momentum: float = 0.1) -> None:
+    def __init__(self, rep: Rep, axis: int = -1, momentum: Share = 0.1) -> None:
         super().__init__(rep, axis)
         self.momentum = momentum
         self.register_buffer("running_mean", torch.zeros(self.scalars))
@@ -136,4 +138,4 @@ class LayerNorm(_Norm):
                 scalars += mul
             used += mul
             out.append(block.flatten(axis, axis + 1))
-        return torch.cat(out, dim=axis) if out else x
+        return joined(out, x, axis)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from eqlib import doors, products
 from eqlib.constants import Constants
+from eqlib.doors import Degree, typed
 from eqlib.graphs import Edges
 from eqlib.graphs.edges import finite, in_range
 from eqlib.groups import Irrep, Rep
@@ -16,6 +17,7 @@ from eqlib.kernels import Alignment, RadialMLP, SteerableKernel, angular_basis, 
 from eqlib.nn.blocks import check_axis, shown, split
 
 
+@typed
 class PointConv(Constants):
     """y_t = sum over edges (s, t) of K(r) x_s, with r = position of s - position of t and a steerable kernel K.
 
@@ -64,7 +66,7 @@ class PointConv(Constants):
         self,
         rep_in: Rep,
         rep_out: Rep,
-        degree: int,
+        degree: Degree,
         radial: torch.nn.Module | None,
         mu: float = 0.0,
         depthwise: bool = False,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from eqlib import doors
 from eqlib.constants import Constants
+from eqlib.doors import Positive, typed
 from eqlib.groups import Rep
 from eqlib.groups.rep import same_group
 from eqlib.kernels.grid_basis import offsets
@@ -15,6 +16,7 @@ from eqlib.nn.blocks import check_axis, check_float, shown
 from eqlib.nn.fourier import Sampled
 
 
+@typed
 class CircularMask(Constants):
     """Multiplies images or volumes by a disc (ball) that fades to 0 within `edge` pixels of the border, along half a cosine.
 
@@ -32,7 +34,7 @@ class CircularMask(Constants):
 
     mask: Tensor
 
-    def __init__(self, size: int, edge: float = 3.0, dimensions: int = 2) -> None:
+    def __init__(self, size: Positive, edge: float = 3.0, dimensions: Positive = 2) -> None:
         super().__init__()
         size = doors.count("size", size, 1)
         doors.affordable("mask", dimensions * size**dimensions if dimensions in (2, 3) else 0)
@@ -52,6 +54,7 @@ class CircularMask(Constants):
         return x * self.mask
 
 
+@typed
 class GridPool(torch.nn.Module):
     """Mean over windows with stride 2, placed so that quarter turns and flips commute with it, for odd and even sizes.
 
@@ -120,6 +123,7 @@ def _binomial_pool(x: Tensor, weights: list[int]) -> Tensor:
     return x
 
 
+@typed
 class GroupPool(Sampled):
     """The largest value of each channel over the group: `rep_out` is one trivial copy for each channel.
 

@@ -6,11 +6,13 @@ import numpy as np
 from torch import Tensor
 
 from eqlib.constants import Constants
+from eqlib.doors import typed
 from eqlib.groups import Embedding, Group, Rep, fields, restrict
 from eqlib.groups.rep import same_group
 from eqlib.nn.blocks import check_axis, shown
 
 
+@typed
 class Restrict(Constants):
     """Features of a group as features of a subgroup, (..., rep.dim) -> (..., rep_out.dim): nothing is computed, only regrouped.
 

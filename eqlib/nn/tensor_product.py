@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eqlib import doors
 from eqlib.constants import Constants, fixed
+from eqlib.doors import typed
 from eqlib.groups import Irrep, Rep, copies
 from eqlib.groups.rep import same_group
 from eqlib.kernels import edge_maps
@@ -20,6 +21,7 @@ from eqlib.products import SparseProduct, opened, pays
 Ints = NDArray[np.int64]
 
 
+@typed
 class TensorProduct(Constants):
     """The equivariant bilinear map (..., rep_a.dim), (..., rep_b.dim) -> (..., rep_out.dim) over every allowed path.
 
@@ -150,7 +152,7 @@ class TensorProduct(Constants):
     def _products(self, x: Tensor, y: Tensor, left: list[Tensor], right: list[Tensor]) -> Tensor:
         """Every copy of every kept irrep, in the order of rep_out's blocks."""
         batch = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
-        a, b = (v.expand(*batch, -1).reshape(-1, v.shape[-1]) for v in (x, y))
+        a, b = (v.expand(*batch, -1).reshape(prod(batch), v.shape[-1]) for v in (x, y))
         sizes = (self.rep_a.dim, self.rep_b.dim, self.rep_out.dim)
         out = opened(a, b, self._terms, self._values, sizes, 2, rows=False).reshape(*batch, self.rep_out.dim)
         if not self._sparse:

@@ -9,17 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eqlib.doors import Natural, typed
 from eqlib.groups import Element, Group, Rep
 
 AT_ONCE = 4000  # numbers of a feature
 
 
+@typed
 def equivariance_error(
     f: Callable[..., Tensor],
     rep_in: Rep | Sequence[Rep],
     rep_out: Rep,
     samples: int = 8,
-    seed: int = 0,
+    seed: Natural = 0,
     dtype: torch.dtype = torch.float64,
     scale: float = 1.0,
 ) -> float:
@@ -108,7 +110,10 @@ def assert_equivariant(
         raise AssertionError(f"not equivariant: error {error:.2e} is above {tolerance:.0e}")
 
 
-def randomised(f: Callable[..., Tensor], seed: int, dtype: torch.dtype, least: float = 0.3) -> Callable[..., Tensor]:
+@typed
+def randomised(
+    f: Callable[..., Tensor], seed: Natural, dtype: torch.dtype, least: float = 0.3
+) -> Callable[..., Tensor]:
     """A copy of a module in `dtype` with every parameter drawn anew; anything else as it is.
 
     A parameter keeps its scale, but gets `least` where that is larger, and 0.3 where it was zero.

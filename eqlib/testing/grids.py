@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from eqlib.doors import Natural, Positive, typed
 from eqlib.groups import Element, Group, Rep
 from eqlib.groups.planar import turn
 from eqlib.kernels.grid_basis import offsets
@@ -21,6 +22,7 @@ from eqlib.testing.equivariance import randomised, relative_error, settled
 Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
+@typed
 def grid_symmetries(group: Group) -> Element:
     """The elements of the group that map the grid of pixels to itself: quarter turns and flips.
 
@@ -41,6 +43,7 @@ def grid_symmetries(group: Group) -> Element:
     return Element(group, ((factors[0], factors[1]),))
 
 
+@typed
 def act_on_grid(rep: Rep, g: Element, x: Tensor) -> Tensor:
     """(g f)(p) = rep(g) f(g^-1 p) for one grid symmetry g and features (batch, rep.dim, pixels).
 
@@ -82,7 +85,8 @@ def _moved(field: Field, matrix: NDArray[np.float64], fibre: NDArray[np.float64]
     return lambda x: field((x - shift) @ matrix) @ fibre.T
 
 
-def blobs(rep: Rep, reach: float, width: float = 3.0, number: int = 12, seed: int = 0) -> Field:
+@typed
+def blobs(rep: Rep, reach: float, width: float = 3.0, number: Positive = 12, seed: Natural = 0) -> Field:
     """A random smooth field (n, v) -> (n, rep.dim): Gaussians of deviation `width`, centres within `reach`, in pixels.
 
     >>> import numpy as np
@@ -105,7 +109,8 @@ def blobs(rep: Rep, reach: float, width: float = 3.0, number: int = 12, seed: in
     return field
 
 
-def sample_field(field: Field, size: int, dimensions: int = 2) -> Tensor:
+@typed
+def sample_field(field: Field, size: Positive, dimensions: Positive = 2) -> Tensor:
     """A field at the pixels of an image or volume about its centre, (1, channels, size, ...), float64.
 
     >>> from eqlib import testing
@@ -118,14 +123,15 @@ def sample_field(field: Field, size: int, dimensions: int = 2) -> Tensor:
     return torch.tensor(np.moveaxis(values.reshape(*points.shape[:-1], -1), -1, 0)[None])
 
 
+@typed
 def grid_equivariance_error(
     f: Callable[[Tensor], Tensor],
     rep_in: Rep,
     rep_out: Rep,
     angles: Sequence[float] | None = None,
     *,
-    size: int | None = None,
-    seed: int = 0,
+    size: Positive | None = None,
+    seed: Natural = 0,
     dtype: torch.dtype = torch.float64,
     samples: int = 4,
     reach: float | None = None,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from eqlib.doors import Natural, Positive, typed
 from eqlib.groups import Rep
 from eqlib.testing.equivariance import randomised, settled
 from eqlib.testing.grids import blobs, fibre, grid_equivariance_error, sample_field, turn_by
@@ -32,8 +33,14 @@ class Causes:
     stride: float
 
 
+@typed
 def causes(
-    layers: Iterable[torch.nn.Module], rep: Rep, angle: float, size: int = 33, seed: int = 0, width: float = 3.0
+    layers: Iterable[torch.nn.Module],
+    rep: Rep,
+    angle: float,
+    size: Positive = 33,
+    seed: Natural = 0,
+    width: float = 3.0,
 ) -> list[Causes]:
     """Where a network of layers on images or volumes loses its equivariance under a turn by `angle` radians, layer by layer.
 

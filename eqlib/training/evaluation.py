@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from eqlib import processes
+from eqlib.doors import Positive, typed
 from eqlib.training.batches import Data, Metric, Source, as_data, explained, tensors
 from eqlib.training.devices import device_of
 
 
-def evaluate(model: nn.Module, data: Source, metric: Metric, batch_size: int = 256) -> float:
+@typed
+def evaluate(model: nn.Module, data: Source, metric: Metric, batch_size: Positive = 256) -> float:
     """Mean of metric(output, target) over the data, in eval mode and without gradients, on the model's device.
 
     metric: returns the mean over its batch; batches are weighted by their length. Each module's mode is put back.
@@ -35,7 +37,8 @@ def evaluate(model: nn.Module, data: Source, metric: Metric, batch_size: int = 2
     return sum(processes.total(sums).tolist()) / len(data)
 
 
-def predict(model: nn.Module, data: Source, batch_size: int = 256) -> Tensor:
+@typed
+def predict(model: nn.Module, data: Source, batch_size: Positive = 256) -> Tensor:
     """The outputs of all examples in their order, (n, ...), on the CPU: in eval mode and without gradients.
 
     data: as for `fit`; the targets, last, are not looked at. Each module's mode is put back. Under torchrun each process

@@ -7,13 +7,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from eqlib.doors import Natural, Positive, Share, typed
+
 SURVIVORS = 100  # fewer background events than this measure no rejection
 
 Array = NDArray[np.float64]
 
 
+@typed
 def bootstrap(
-    values: ArrayLike, level: float = 0.95, resamples: int = 2000, seed: int = 0
+    values: ArrayLike, level: Share = 0.95, resamples: Positive = 2000, seed: Natural = 0
 ) -> tuple[float, float, float]:
     """Mean of values (n,) and the ends of its percentile bootstrap interval (Efron and Tibshirani 1993, Ch. 13).
 
@@ -28,8 +31,9 @@ def bootstrap(
     return float(v.mean()), *_interval(means, level)
 
 
+@typed
 def paired(
-    a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 2000, seed: int = 0
+    a: ArrayLike, b: ArrayLike, level: Share = 0.95, resamples: Positive = 2000, seed: Natural = 0
 ) -> tuple[float, float, float]:
     """Mean of a - b and its interval, as `bootstrap`, for values (n,) of two methods on the same examples.
 
@@ -44,6 +48,7 @@ def paired(
     return bootstrap(one - other, level, resamples, seed)
 
 
+@typed
 def roc(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     """Signal and background efficiency, each (m,), rising from 0 to 1, for every cut on the scores.
 
@@ -59,6 +64,7 @@ def roc(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     return signal, background
 
 
+@typed
 def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Area under the ROC curve: the probability that a signal's score exceeds a background's, ties counted half.
 
@@ -71,13 +77,14 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     return float(roc_auc_score(y, s))
 
 
+@typed
 def paired_auc(
     scores_a: ArrayLike,
     scores_b: ArrayLike,
     labels: ArrayLike,
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    level: Share = 0.95,
+    resamples: Positive = 1000,
+    seed: Natural = 0,
 ) -> tuple[float, float, float]:
     """Difference of two taggers' areas on the same examples, auc(a) - auc(b), and its percentile bootstrap interval.
 
@@ -100,7 +107,8 @@ def paired_auc(
     return auc(a, y) - auc(b, y), *_interval(differences, level)
 
 
-def rejection(scores: ArrayLike, labels: ArrayLike, efficiency: float) -> float | None:
+@typed
+def rejection(scores: ArrayLike, labels: ArrayLike, efficiency: Share) -> float | None:
     """1 / background efficiency where `efficiency` of the signal is kept; None if under 100 background events survive.
 
     >>> labels = np.arange(1200) % 2
@@ -117,13 +125,14 @@ def rejection(scores: ArrayLike, labels: ArrayLike, efficiency: float) -> float 
     return 1 / kept if survivors >= SURVIVORS else None
 
 
+@typed
 def bootstrap_rejection(
     scores: ArrayLike,
     labels: ArrayLike,
-    efficiency: float,
-    level: float = 0.95,
-    resamples: int = 500,
-    seed: int = 0,
+    efficiency: Share,
+    level: Share = 0.95,
+    resamples: Positive = 500,
+    seed: Natural = 0,
 ) -> tuple[float, float, float] | None:
     """`rejection` and the ends of its percentile bootstrap interval; None where `rejection` is.
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 
+from eqlib.doors import typed
 from eqlib.training.batches import Metric
 
 
+@typed
 @dataclass(frozen=True)
 class Recipe:
     """How to train: each field is also an option of `fit`.

@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from eqlib import processes
+from eqlib.doors import typed
 from eqlib.groups import Rep
 from eqlib.training.checkpoint import compare, read, shapes, write
 
 
+@typed
 def count_parameters(model: nn.Module) -> int:
     """How many trainable numbers the model has.
 

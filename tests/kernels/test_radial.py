@@ -146,7 +146,7 @@ def test_double_after_float32_is_exact(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: kernels.Bessel(0, 1.0), "number: got 0, expected a positive integer"),
+        (lambda: kernels.Bessel(0, 1.0), "number: got 0, expected a whole number >= 1"),
         (lambda: kernels.Gaussians(3, -1.0), "cutoff: got -1.0, expected a positive and finite number"),
         (lambda: kernels.Masses(1, 1.0, 2.0), "number: got 1, expected at least 2, one for each end"),
         (lambda: kernels.Logarithmic(1, 1.0, 2.0), "number: got 1, expected at least 2"),
@@ -155,7 +155,7 @@ def test_double_after_float32_is_exact(name):
             lambda: kernels.RadialMLP(torch.nn.SiLU(), 3, 3),
             "basis: got SiLU, expected None or a module with an integer .number",
         ),
-        (lambda: kernels.RadialMLP(None, [4, 0], 3), "hidden: got 0, expected a positive integer"),
+        (lambda: kernels.RadialMLP(None, [4, 0], 3), "hidden: got \\[4, 0\\], expected a whole number >= 1"),
     ],
 )
 def test_wrong_input_is_refused(call, message):

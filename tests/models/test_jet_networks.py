@@ -354,10 +354,10 @@ def test_compiles_without_a_graph_break():
             ),
             "extra: got NaN or inf, expected finite numbers",
         ),
-        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), extra=-1), "extra: got -1, expected 0 or more"),
+        (lambda: models.LorentzGroupNetwork(groups.Lorentz(), extra=-1), "extra: got -1, expected a whole number >= 0"),
         (lambda: models.LorentzGroupNetwork(groups.Lorentz(), (), pure=True), "pure: got True without masses, irreps"),
         (lambda: models.JetTransformer(width=6), "width: got 6, expected a multiple of heads, 4"),
-        (lambda: models.ParticleNet(neighbours=0), "neighbours: got 0, expected at least 1"),
+        (lambda: models.ParticleNet(neighbours=0), "neighbours: got 0, expected a whole number >= 1"),
     ],
 )
 def test_refused_with_the_reason(call, message):
