@@ -4,7 +4,7 @@
 # make student    copies of the notebooks for a class, without solutions and outputs
 # make oldest     a part of the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
 # make docs       the pages of docs/ and the reference, to docs/_build/html
-# make lint, make environment, make links, make resolve, make binder: see CONTRIBUTING.md
+# make lint, make environment, make hashes, make licences, make links, make resolve, make binder: see CONTRIBUTING.md
 #
 # PYTHON=python3.12          the Python to build .venv from (3.11-3.13; else the first of the list below that runs)
 # TORCH=torch==2.13.0        another torch, such as the CUDA one of Linux; .venv keeps it until told otherwise
@@ -31,7 +31,7 @@ TORCH ?= $(shell cat .venv/torch.stamp 2>/dev/null)
 TORCH_HELD := $(shell cat .venv/torch.stamp 2>/dev/null)
 ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-.PHONY: course test oldest docs refresh student lint environment links resolve binder which-python clean FORCE
+.PHONY: course test oldest docs refresh student lint environment hashes licences links resolve binder which-python clean FORCE
 .DELETE_ON_ERROR:
 
 course: .venv/course.stamp .venv/loops.stamp
@@ -64,6 +64,12 @@ lint: .venv/test.stamp
 
 environment: .venv/test.stamp
 	$(PY) tools/environment.py
+
+hashes: .venv/test.stamp
+	$(PY) tools/hashes.py
+
+licences: .venv/test.stamp
+	$(PY) tools/licences.py
 
 links: .venv/test.stamp
 	$(PY) tools/links.py
