@@ -2,8 +2,9 @@
 # make test       install into .venv, and run every test and every notebook
 # make refresh    run the notebooks and write their outputs (CONTRIBUTING.md)
 # make student    copies of the notebooks for a class, without solutions and outputs
+# make oldest     a part of the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
 # make docs       the pages of docs/ and the reference, to docs/_build/html
-# make lint, make environment, make links, make resolve, make binder: see CONTRIBUTING.md
+# make lint, make environment, make hashes, make licences, make links, make resolve, make binder: see CONTRIBUTING.md
 #
 # PYTHON=python3.12          the Python to build .venv from (3.11-3.13; else the first of the list below that runs)
 # TORCH=torch==2.13.0        another torch, such as the CUDA one of Linux; .venv keeps it until told otherwise
@@ -30,7 +31,7 @@ TORCH ?= $(shell cat .venv/torch.stamp 2>/dev/null)
 TORCH_HELD := $(shell cat .venv/torch.stamp 2>/dev/null)
 ALIVE := $(shell [ "$$(cat .venv/made.stamp 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-.PHONY: course test docs refresh student lint environment links resolve binder which-python clean FORCE
+.PHONY: course test oldest docs refresh student lint environment hashes licences links resolve binder which-python clean FORCE
 .DELETE_ON_ERROR:
 
 course: .venv/course.stamp .venv/loops.stamp
@@ -41,6 +42,11 @@ course: .venv/course.stamp .venv/loops.stamp
 # Each notebook has a budget of one core, so the threads are few and the workers share the notebooks out.
 test: .venv/test.stamp .venv/loops.stamp .venv/resolved.stamp
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --nbval --nbval-current-env $(PYTEST_FLAGS) tests notebooks
+
+# What the bounds of pyproject.toml are about: numbers, groups, layers, and a page.
+oldest: .venv-oldest/made.stamp
+	OMP_NUM_THREADS=1 PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n $(WORKERS) --nbval --nbval-current-env \
+		$(PYTEST_FLAGS) tests/groups tests/nn $(FIRST_NOTEBOOK)
 
 refresh: .venv/test.stamp .venv/loops.stamp
 	$(PY) tools/refresh.py notebooks/*.ipynb
@@ -59,6 +65,12 @@ lint: .venv/test.stamp
 environment: .venv/test.stamp
 	$(PY) tools/environment.py
 
+hashes: .venv/test.stamp
+	$(PY) tools/hashes.py
+
+licences: .venv/test.stamp
+	$(PY) tools/licences.py
+
 links: .venv/test.stamp
 	$(PY) tools/links.py
 
@@ -72,7 +84,7 @@ which-python:
 	@echo "$(PYTHON)"
 
 clean:
-	rm -rf .venv build docs/_build *.egg-info
+	rm -rf .venv .venv-oldest build docs/_build *.egg-info
 
 # --- the environment, in steps; a stamp is newer than what it was made from, so the second time costs nothing
 
@@ -114,6 +126,11 @@ clean:
 	@echo "Installing what the tests and the docs need"
 	@$(PIP) --no-build-isolation -e ".[course,test,docs]"
 	@$(PY) -m pip --disable-pip-version-check check
+	@touch $@
+
+.venv-oldest/made.stamp: .venv/test.stamp constraints.txt requirements-torch.txt pyproject.toml tools/oldest.py
+	@echo "Installing the oldest versions that pyproject.toml allows"
+	@$(PY) tools/oldest.py .venv-oldest
 	@touch $@
 
 # Asked anew when the pins change; without a network it says so and goes on, and asks again the next time.

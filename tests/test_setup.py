@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import io
 import itertools
@@ -16,13 +17,17 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
 
 import check_binder
 import environment
+import hashes
 import jupyterlab.commands
+import licences
 import links
+import oldest
 import pytest
 import resolve
 import yaml
@@ -57,6 +62,24 @@ def test_conda_and_binder_read_one_list_and_it_is_that_of_the_pins():
     assert dependencies[2]["pip"] == environment.pip_lines()
     assert read("environment.yml") == environment.text()
     assert dependencies[2]["pip"][0] == "--extra-index-url https://download.pytorch.org/whl/cpu"
+
+
+@pytest.mark.parametrize("name", hashes.FILES)
+def test_every_pin_has_hashes_and_nothing_else_has(name):
+    """`make hashes` writes the files; they hold the pins of constraints.txt, each under the same condition."""
+    blocks = re.split(r"\n(?=\S)", read(name).removeprefix(hashes.HEADER).strip())
+    found = [Requirement(block.split(" \\\n")[0].replace("python_full_version", "python_version")) for block in blocks]
+    pins = [Requirement(pin) for part in hashes.FILES[name] for pin in environment.sections()[part]]
+    assert sorted(map(str, found)) == sorted(map(str, pins))
+    for block in blocks:
+        assert block.count(" \\\n") == len(re.findall(r"^    --hash=sha256:[0-9a-f]{64}\b", block, flags=re.M)) > 0, (
+            block
+        )
+
+
+def test_the_oldest_keep_the_pins_of_what_nothing_names():
+    names = {Requirement(line).name for line in oldest.indirect()}
+    assert {"pyparsing", "jupyter-server", "llvmlite"} <= names and not names & {"numpy", "pytest", "jupyterlab"}
 
 
 def test_every_requirement_has_an_exact_pin_that_satisfies_it():
@@ -349,6 +372,25 @@ def test_licences_and_citation_agree_with_the_package():
     assert PROJECT["license"] == "MIT AND CC-BY-4.0"
     assert read("LICENSE").startswith("MIT License")
     assert "https://creativecommons.org/licenses/by/4.0/legalcode" in read("LICENSE-text")
+
+
+def test_the_page_of_licences_is_up_to_date():
+    """`make licences` writes it. Of packages here, only the pinned version is asked."""
+    told = licences.lines(read("docs/licences.md"))
+    pins = [Requirement(pin) for part in environment.sections().values() for pin in part]
+    assert set(told) == {pin.name for pin in pins} | {"torch"}
+    for pin in pins:
+        with contextlib.suppress(PackageNotFoundError):
+            if pin.specifier.contains(version(pin.name), prereleases=True):
+                assert told[pin.name] == licences.stated(pin.name), pin.name
+
+
+def test_a_licence_is_kept_where_its_package_is_absent_and_asked_for_where_it_never_was(monkeypatch):
+    monkeypatch.setattr(licences, "sections", lambda: {"generate": ["absent==1.0"]})
+    assert "\n| absent | MIT |\n" in licences.page("| absent | MIT |\n| gone | MIT |\n")
+    assert "gone" not in licences.page("| absent | MIT |\n| gone | MIT |\n")
+    with pytest.raises(LookupError, match="no licence known of absent: run this where"):
+        licences.page("")
 
 
 def test_the_package_imports_nothing():

@@ -111,7 +111,8 @@ def test_angular_parts_are_complete_to_frequency_8(group):
         assert [len(kernels.angular_basis(a, b, j)) for j in range(17)] == expected
         parts = kernels.elements(a, b, 16)
         on_circle = np.einsum("nbay,py->nbap", parts, y).reshape(len(parts), b.dim * a.dim * 64)
-        assert np.linalg.matrix_rank(on_circle) == sum(expected)
+        # numpy 2.0 refuses the rank of no rows.
+        assert (np.linalg.matrix_rank(on_circle) if len(on_circle) else 0) == sum(expected)
 
 
 @pytest.mark.parametrize("group", [groups.SO2(), groups.O2()], ids=["SO2", "O2"])
