@@ -199,7 +199,7 @@ REFUSED = {
     "another script's weight": (lambda: groups.SU(3).irrep("(1,\N{ARABIC-INDIC DIGIT TWO})"), "expected plain digits"),
     "a label of 2^63 - 1": (lambda: groups.SU(3).irrep(f"({2**63 - 1},0)"), "whole numbers from 0 to 1000000"),
     "a label of 2^63": (lambda: groups.SU(3).irrep(f"({2**63},0)"), "whole numbers from 0 to 1000000"),
-    "half of Cyclic": (lambda: groups.Cyclic(2.5), "n of Cyclic(n): got 2.5"),
+    "half of Cyclic": (lambda: groups.Cyclic(2.5), "n: got 2.5"),
     "no matrix": (lambda: O3.from_matrix("turn"), "matrices of O3: got 'turn'"),
 }
 

@@ -39,7 +39,10 @@ def complete_graph(sizes: Sequence[int] | Tensor, loops: bool = False) -> Tensor
 
 def checked_sizes(sizes: Sequence[int] | Tensor) -> Tensor:
     """Sizes (bodies,), int64; ValueError for negative and fractional ones."""
-    counts = torch.as_tensor(sizes).reshape(-1)
+    try:
+        counts = torch.as_tensor(sizes).reshape(-1)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"sizes: got {sizes!r}, expected integers >= 0") from error
     if counts.numel() == 0:
         return counts.to(torch.int64)
     if counts.is_floating_point() or counts.is_complex() or (counts < 0).any():
