@@ -19,11 +19,13 @@ import torch
 
 from eqlib import data, processes, tasks, training
 from eqlib.tasks import task as shape
+from eqlib.training.stopping import Terminated, terminable
 
-STOPPED = 130  # the exit status of a program that Ctrl-C ended
+STOPPED, TERMINATED = 130, 143  # the exit status of a program that Ctrl-C ended, and of one that SIGTERM did
 DESCRIPTION = """Train one network of the course, or a baseline it is compared with, and test it.
 
-Without --checkpoint a run keeps one in the cache folder: after a stop, or Ctrl-C, the same command goes on from it."""
+Without --checkpoint a run keeps one in the cache folder: after a stop, by Ctrl-C, SIGTERM or kill, the same command
+goes on from it."""
 EXAMPLES = """examples:
   python -m eqlib.train digits --model harmonic --weights harmonic.pt
   python -m eqlib.train jets --help
@@ -43,11 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ValueError(f"no such option: {' '.join(unknown)} (python -m eqlib.train {found.TASK} --help lists them)"),
         )
     try:
-        run(found, given)
-    except KeyboardInterrupt:
-        place = given.get("checkpoint")
-        print(f"\nstopped: {_how_to_go_on(place)}", file=sys.stderr)
-        raise SystemExit(STOPPED) from None
+        with terminable():
+            run(found, given)
+    except KeyboardInterrupt as error:
+        if processes.rank() == 0:
+            print(f"\nstopped: {_how_to_go_on(given.get('checkpoint'))}", file=sys.stderr)
+        raise SystemExit(TERMINATED if isinstance(error, Terminated) else STOPPED) from None
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         _fail(found, error)
 
