@@ -69,8 +69,10 @@ def run(task: ModuleType, given: dict[str, Any]) -> None:
     torch.set_num_threads(threads)
     weights, file = given.pop("weights", None), given.pop("json", None)
     for option, path in (("weights", weights), ("json", file), ("checkpoint", given.get("checkpoint"))):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise ValueError(f"{option}: got {str(path)!r}, expected a file in a folder that is there")
+        if path is not None and (path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK)):
+            raise ValueError(
+                f"{option}: got {str(path)!r}, expected a file in a folder that is there and can be written"
+            )
     model = given["model"]
     learns = task.MODELS[model].make is not None
     if weights is not None and not learns:

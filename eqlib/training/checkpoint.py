@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import os
 import shutil
 import zipfile
@@ -49,11 +50,12 @@ def compare(
 
 def write(path: Path | str, kind: str, content: dict[str, Any]) -> None:
     """Write beside the file, then rename: a reader, or a crash, never meets half of it."""
-    with (
-        whole(path) as temporary,
-        temporary.open("wb") as file,
-    ):  # given a path, torch would write its name into the file
-        torch.save({"kind": kind} | content, file)
+    file = (
+        io.BytesIO()
+    )  # given a path, torch would write its name into the file, and a full disk is "unexpected pos 64 vs 0"
+    torch.save({"kind": kind} | content, file)
+    with whole(path) as temporary:
+        temporary.write_bytes(file.getbuffer())
 
 
 def rewrite(path: Path | str) -> None:
