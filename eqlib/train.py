@@ -24,8 +24,7 @@ from eqlib.training.stopping import Terminated, terminable
 STOPPED, TERMINATED = 130, 143  # the exit status of a program that Ctrl-C ended, and of one that SIGTERM did
 DESCRIPTION = """Train one network of the course, or a baseline it is compared with, and test it.
 
-Without --checkpoint a run keeps one in the cache folder: after a stop, by Ctrl-C, SIGTERM or kill, the same command
-goes on from it."""
+Without --checkpoint a run keeps one in the cache folder: after Ctrl-C, SIGTERM or a kill, the same command goes on from it."""
 EXAMPLES = """examples:
   python -m eqlib.train digits --model harmonic --weights harmonic.pt
   python -m eqlib.train jets --help

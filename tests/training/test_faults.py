@@ -104,7 +104,7 @@ def clock_set_back() -> None:
 def nobody() -> None:
     """Root may write anywhere."""
     if os.geteuid() == 0:
-        os.seteuid(65534)
+        os.setuid(65534)
 
 
 def without_ctrl_c() -> None:
@@ -319,8 +319,8 @@ def test_killed_before_an_operation_on_a_file(server: Server, whole: Path, tmp_p
 @pytest.mark.parametrize("number", OPERATIONS if KILLS > 20 else (SECOND, SECOND + 1))
 def test_refused_an_operation_on_a_file(server: Server, whole: Path, tmp_path: Path, number: int) -> None:
     code = server.end(tmp_path, ["refused", number])
+    assert code in (0, 2), log(tmp_path).read_text(encoding="utf-8")  # what is not there any more need not be removed
     if code:
-        assert code == 2, log(tmp_path).read_text(encoding="utf-8")
         expect_line(tmp_path, "No space left on device", *([f"'{tmp_path}/"] if number > 1 else []))
     if (tmp_path / "c.pt").exists():
         checkpoint.read(tmp_path / "c.pt", "checkpoint")
