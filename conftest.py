@@ -75,7 +75,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByKernel(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            if file.endswith(("test_notebooks.py", "test_refresh.py")):
+            if file.endswith(("test_notebooks.py", "test_refresh.py", "test_interrupt.py")):
                 return "warm kernels"
             return (
                 file

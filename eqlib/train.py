@@ -19,11 +19,12 @@ import torch
 
 from eqlib import data, processes, tasks, training
 from eqlib.tasks import task as shape
+from eqlib.training.stopping import Terminated, terminable
 
-STOPPED = 130  # the exit status of a program that Ctrl-C ended
+STOPPED, TERMINATED = 130, 143  # the exit status of a program that Ctrl-C ended, and of one that SIGTERM did
 DESCRIPTION = """Train one network of the course, or a baseline it is compared with, and test it.
 
-Without --checkpoint a run keeps one in the cache folder: after a stop, or Ctrl-C, the same command goes on from it."""
+Without --checkpoint a run keeps one in the cache folder: after Ctrl-C, SIGTERM or a kill, the same command goes on from it."""
 EXAMPLES = """examples:
   python -m eqlib.train digits --model harmonic --weights harmonic.pt
   python -m eqlib.train jets --help
@@ -43,11 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ValueError(f"no such option: {' '.join(unknown)} (python -m eqlib.train {found.TASK} --help lists them)"),
         )
     try:
-        run(found, given)
-    except KeyboardInterrupt:
-        place = given.get("checkpoint")
-        print(f"\nstopped: {_how_to_go_on(place)}", file=sys.stderr)
-        raise SystemExit(STOPPED) from None
+        with terminable():
+            run(found, given)
+    except KeyboardInterrupt as error:
+        if processes.rank() == 0:
+            print(f"\nstopped: {_how_to_go_on(given.get('checkpoint'))}", file=sys.stderr)
+        raise SystemExit(TERMINATED if isinstance(error, Terminated) else STOPPED) from None
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         _fail(found, error)
 
@@ -66,8 +68,10 @@ def run(task: ModuleType, given: dict[str, Any]) -> None:
     torch.set_num_threads(threads)
     weights, file = given.pop("weights", None), given.pop("json", None)
     for option, path in (("weights", weights), ("json", file), ("checkpoint", given.get("checkpoint"))):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise ValueError(f"{option}: got {str(path)!r}, expected a file in a folder that is there")
+        if path is not None and (path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK)):
+            raise ValueError(
+                f"{option}: got {str(path)!r}, expected a file in a folder that is there and can be written"
+            )
     model = given["model"]
     learns = task.MODELS[model].make is not None
     if weights is not None and not learns:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import io
 import os
 import shutil
 import zipfile
@@ -48,16 +50,17 @@ def compare(
 
 def write(path: Path | str, kind: str, content: dict[str, Any]) -> None:
     """Write beside the file, then rename: a reader, or a crash, never meets half of it."""
-    with (
-        _whole(path) as temporary,
-        temporary.open("wb") as file,
-    ):  # given a path, torch would write its name into the file
-        torch.save({"kind": kind} | content, file)
+    file = (
+        io.BytesIO()
+    )  # given a path, torch would write its name into the file, and a full disk is "unexpected pos 64 vs 0"
+    torch.save({"kind": kind} | content, file)
+    with whole(path) as temporary:
+        temporary.write_bytes(file.getbuffer())
 
 
 def rewrite(path: Path | str) -> None:
     """Write the same file once more: what forbids it is raised now, and not when there is work to lose."""
-    with _whole(path) as temporary:
+    with whole(path) as temporary:
         shutil.copyfile(path, temporary)
 
 
@@ -88,7 +91,7 @@ def reserved(path: Path | str | None) -> Iterator[None]:
     """This run alone may write the checkpoint: ValueError if another one does, or if its folder is not there.
 
     The lock, `<path>.lock`, is the operating system's, which takes it back from a process that was killed. Under torchrun
-    process 0 holds it.
+    process 0 holds it. What such a process had half written is removed.
     """
     if path is None:
         yield
@@ -106,6 +109,9 @@ def reserved(path: Path | str | None) -> Iterator[None]:
             raise ValueError(
                 f"checkpoint: got {str(path)!r}, expected a folder that can be written ({error})"
             ) from error
+        for left in folder.glob(f"{glob.escape(Path(path).name)}.[0-9]*.part"):
+            with contextlib.suppress(OSError):
+                left.unlink()
 
     processes.from_first(hold)
     try:
@@ -118,12 +124,20 @@ def reserved(path: Path | str | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _whole(path: Path | str) -> Iterator[Path]:
-    """A temporary file's name; what is written there takes the place of `path` at the end, or vanishes with an error."""
+def whole(path: Path | str) -> Iterator[Path]:
+    """A temporary file's name; what is written there takes the place of `path` at the end, or vanishes with an error.
+
+    OSError, such as that of a full disk, names `path`.
+    """
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:  # that of a full disk names no file, and others the temporary one
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is not there any more; or what went wrong is told above
+            temporary.unlink()

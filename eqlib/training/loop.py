@@ -95,8 +95,8 @@ def fit(
                     run.epoch(epoch, objective, report)
                     if checkpoint is not None and ((epoch + 1) % recipe.every == 0 or epoch + 1 == recipe.epochs):
                         state.save(checkpoint)
-                    if stop():
-                        raise KeyboardInterrupt
+                    if (stopped := stop()) is not None:
+                        raise stopped
         if state.kept is not None:
             model.load_state_dict(state.kept)
     return state.history
@@ -140,7 +140,7 @@ class _Run:
     loss: Metric
     seed: int
     checkpoint: Path | str | None
-    stop: Callable[[], bool]
+    stop: Callable[[], type[KeyboardInterrupt] | None]
 
     def epoch(self, epoch: int, objective: Callable[..., Tensor], report: Report) -> None:
         """Train on every example once, or on those that are left, measure, and write it into the history."""
@@ -150,12 +150,12 @@ class _Run:
         self.model.train()
         for step, chosen in enumerate(self.order(), start=first):
             stopped = self.stop()
-            if step > first and self.checkpoint is not None and (step % pause == 0 or stopped):
+            if step > first and self.checkpoint is not None and (step % pause == 0 or stopped is not None):
                 within.seconds, within.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
                 self.agree(epoch)
                 state.save(self.checkpoint)
-            if stopped:
-                raise KeyboardInterrupt
+            if stopped is not None:
+                raise stopped
             # Other numbers than process 0 has, and the same ones after a stop.
             if processes.rank() and (step % pause == 0 or step == first):
                 reseed(state.device, hash((self.seed, epoch, step, processes.rank())) % 2**63)

@@ -15,6 +15,8 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from eqlib.training.checkpoint import whole
+
 Line = dict[str, Any]
 
 
@@ -38,12 +40,8 @@ def add(path: str | Path, line: Line) -> None:
 
 def write(path: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    temporary = Path(f"{path}.{os.getpid()}.part")
-    try:
+    with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def stamp() -> Line:
