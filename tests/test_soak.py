@@ -23,7 +23,8 @@ def plot(a):
     kept.append(b'x' * 10**6)
     return viz.picture([[a, 1.0]], size=64)
 viz.slider(plot, name='slow', start=0, stop=1, step=0.1, value=0.3, alt='two coloured squares')"""
-COUNTS = "runs = globals().get('runs', 0) + 1\nprint(runs)"
+# nbval drops the number: it lies in its range.
+COUNTS = "runs = globals().get('runs', 0) + 1\nprint(runs, 'in 0 ... 9')"
 DRAWS = "viz.show(viz.picture([[0.0, float(runs > 2)]], size=64), alt='a white and another square')"
 
 
@@ -57,7 +58,7 @@ def test_a_leak_and_what_a_run_leaves_behind_are_caught(tmp_path: Path) -> None:
     leak, *runs = soaked.problems
     assert leak.startswith("40 moves of 'slow' take")
     assert [run.split(":")[0] for run in runs] == ["run 2, cell 3", "run 3, cell 3", "run 3, cell 4"]
-    assert "'stdout: 2\\n'" in runs[0] and runs[2].endswith("picture 1 looks different")
+    assert "'stdout: 2 in 0 ... 9\\n'" in runs[0] and runs[2].endswith("picture 1 looks different")
 
 
 @pytest.mark.usefixtures("warm_kernels")
@@ -67,8 +68,7 @@ def test_a_page_that_raises_the_second_time(tmp_path: Path) -> None:
     assert soak.soak(path, moves=10, again=1) == soak.Soaked(
         once=pytest.approx(200, rel=1), peak=pytest.approx(200, rel=1)
     )
-    with pytest.raises(RuntimeError, match="cell 1 raises AssertionError"):
-        soak.soak(path, moves=0, again=2)
+    assert soak.soak(path, moves=0, again=3).problems == ["run 2, cell 1 raises AssertionError: "]
 
 
 def test_a_slider_goes_up_and_down() -> None:

@@ -3,10 +3,11 @@
 Each page runs in one kernel as `refresh.py` runs it. Then
 
     --moves 2000    its slowest slider moves this often up and down its range, as a browser moves it: memory may grow by 20 MB
-    --again 5       all its cells run until they ran this often, without a restart: texts and pictures must be those of the
-                    first time, as nbval and `committed.py` compare them
+    --again 5       all its cells run until they ran this often, without a restart: pictures must be those of the first time
+                    by eye, texts but for seconds exactly, also where nbval drops a number beside its limit, since this is
+                    one machine; cells that nbval ignores are not compared
 
-What is printed is a row of the table in docs/soak.md. Zero moves, or once, leaves that part out. The moves come before
+What is printed are rows of the table in docs/soak.md. Zero moves, or once, leaves that part out. The moves come before
 the page runs again, so that what a slider leaves behind is noticed too.
 """
 
@@ -17,6 +18,7 @@ import ctypes
 import gc
 import itertools
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -30,11 +32,10 @@ from nbformat import NotebookNode
 from refresh import peak_megabytes, running
 
 GROWTH = 20  # MB
-WARM, TRIED = (
-    100,
-    5,
-)  # moves before memory is first measured: caches and allocators fill; and to find the slowest slider
+WARM = 100  # moves before memory is first measured: caches and allocators fill
+TRIED = 5  # moves of each slider, twice, to find the slowest
 AT_ONCE = 100  # moves of one request: between two the client takes the pictures that were sent
+SECONDS = re.compile(r"(?<![\w.])\d+(\.\d+)?(?= m?s\b)")
 
 
 @dataclass
@@ -122,6 +123,16 @@ def run_page(nb: Any) -> list[list[NotebookNode]]:
     return outputs
 
 
+def unlike(cell: NotebookNode, first: list[NotebookNode], number: int) -> list[str]:
+    """How a cell's outputs differ from those of the first run."""
+    if cell.cell_type != "code" or ignored(cell):
+        return []
+    for one, other in zip(texts(first), texts(cell.outputs), strict=False):
+        if SECONDS.sub("#", one) != SECONDS.sub("#", other):
+            return [f"cell {number}: text {other!r} instead of {one!r}"]
+    return compare(cell, first, number)
+
+
 def move_slowest(nb: Any, moves: int, soaked: Soaked) -> None:
     """Find the slowest slider, move it, and note what that took."""
     names, trials = ask(nb, "names()"), []
@@ -142,7 +153,7 @@ def move_slowest(nb: Any, moves: int, soaked: Soaked) -> None:
 
 
 def soak(path: Path, moves: int, again: int) -> Soaked:
-    """Run one page, move its slowest slider, and run it again, in one kernel. RuntimeError where a cell raises."""
+    """Run one page, move its slowest slider, and run it again, in one kernel. RuntimeError where a cell raises at first."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(""))
     soaked = Soaked()
@@ -151,11 +162,14 @@ def soak(path: Path, moves: int, again: int) -> Soaked:
         soaked.once = peak_megabytes(nb.km.provisioner.pid)
         if moves:
             move_slowest(nb, moves, soaked)
-        for time_ in range(2, again + 1):
-            run_page(nb)
+        for count in range(2, again + 1):
+            try:
+                run_page(nb)
+            except RuntimeError as reason:
+                soaked.problems.append(f"run {count}, {reason}")
+                break
             for number, cell in enumerate(notebook.cells[:-1]):
-                if cell.cell_type == "code":
-                    soaked.problems += [f"run {time_}, {what}" for what in compare(cell, first[number], number)]
+                soaked.problems += [f"run {count}, {what}" for what in unlike(cell, first[number], number)]
         soaked.peak = peak_megabytes(nb.km.provisioner.pid)
     return soaked
 
@@ -180,9 +194,9 @@ def main() -> int:
             print(f"{path.name}: {reason}")
             failed = True
             continue
-        unlike = sum(what.startswith("run ") for what in soaked.problems)
+        others = sum(what.startswith("run ") for what in soaked.problems)
         numbers = [f"{1000 * soaked.seconds:.0f}", f"{soaked.grown:.1f}"] if soaked.slider else ["", ""]
-        row = [path.stem, soaked.slider or "none", *numbers, f"{unlike} unlike" if unlike else "alike"]
+        row = [path.stem, soaked.slider or "none", *numbers, f"{others} unlike" if others else "alike"]
         row.append(f"{soaked.once:.0f}, {soaked.peak:.0f}")
         print("|", " | ".join(row), "|", flush=True)
         print(*(f"  {what}" for what in soaked.problems), sep="\n", end="\n" if soaked.problems else "")
