@@ -17,14 +17,14 @@ print(torch.rand(2))
 viz.slider(lambda a: viz.picture([[a, 1.0]], size=64), name='quick', start=0, stop=9, step=1, value=2,
            alt='two coloured squares')"""
 # The leak is no cycle and no figure: bytes that are kept.
-LEAKS = """kept = []
+LEAKS = """kept, tone = [], 1.0
 def plot(a):
     time.sleep(0.01)
     kept.append(b'x' * 10**6)
-    return viz.picture([[a, 1.0]], size=64)
+    return viz.picture([[a, tone]], size=64)
 viz.slider(plot, name='slow', start=0, stop=1, step=0.1, value=0.3, alt='two coloured squares')"""
 # nbval drops the number: it lies in its range.
-COUNTS = "runs = globals().get('runs', 0) + 1\nprint(runs, 'in 0 ... 9')"
+COUNTS = "tone = 0.0  # which the slider above reads\nruns = globals().get('runs', 0) + 1\nprint(runs, 'in 0 ... 9')"
 DRAWS = "viz.show(viz.picture([[0.0, float(runs > 2)]], size=64), alt='a white and another square')"
 
 
@@ -55,7 +55,8 @@ def test_a_leak_and_what_a_run_leaves_behind_are_caught(tmp_path: Path) -> None:
     """Of two sliders the slower is moved, and it leaks; a counter says another number; the third run draws another picture."""
     soaked = soak.soak(page(tmp_path, GOOD, LEAKS, COUNTS, DRAWS), moves=40, again=3)
     assert soaked.slider == "slow" and 35 < soaked.grown < 60
-    leak, *runs = soaked.problems
+    other, leak, *runs = soaked.problems
+    assert other == "'slow' shows something else after the page than in its cell: ImageModel"
     assert leak.startswith("40 moves of 'slow' take")
     assert [run.split(":")[0] for run in runs] == ["run 2, cell 3", "run 3, cell 3", "run 3, cell 4"]
     assert "'stdout: 2 in 0 ... 9\\n'" in runs[0] and runs[2].endswith("picture 1 looks different")

@@ -1,11 +1,12 @@
 """Use pages for long: `python tools/soak.py notebooks/*.ipynb`; fails where memory grows or a page says something else.
 
-Each page runs in one kernel as `refresh.py` runs it. Then
+Each page runs in one kernel as `refresh.py` runs it. Then every slider, moved away and back, must show what it showed when
+its cell ran: a later cell may have bound a name again that it reads. And then
 
     --moves 2000    its slowest slider moves this often up and down its range, as a browser moves it: memory may grow by 20 MB
     --again 5       all its cells run until they ran this often, without a restart: pictures must be those of the first time
-                    by eye, texts but for seconds exactly, also where nbval drops a number beside its limit, since this is
-                    one machine; cells that nbval ignores are not compared
+                    by eye; texts exactly but for seconds and what is below a limit, so also the number in a range that
+                    nbval drops, since this is one machine; cells that nbval ignores are not compared
 
 What is printed are rows of the table in docs/soak.md. Zero moves, or once, leaves that part out. The moves come before
 the page runs again, so that what a slider leaves behind is noticed too.
@@ -14,6 +15,7 @@ the page runs again, so that what a slider leaves behind is noticed too.
 from __future__ import annotations
 
 import argparse
+import base64
 import ctypes
 import gc
 import itertools
@@ -27,7 +29,7 @@ from typing import Any
 
 import nbformat
 import psutil  # type: ignore[import-untyped]
-from committed import clean_output, coalesced, compare, ignored, texts
+from committed import clean_output, coalesced, compare, ignored, look_alike, texts
 from nbformat import NotebookNode
 from refresh import peak_megabytes, running
 
@@ -35,7 +37,8 @@ GROWTH = 20  # MB
 WARM = 100  # moves before memory is first measured: caches and allocators fill
 TRIED = 5  # moves of each slider, twice, to find the slowest
 AT_ONCE = 100  # moves of one request: between two the client takes the pictures that were sent
-SECONDS = re.compile(r"(?<![\w.])\d+(\.\d+)?(?= m?s\b)")
+# Seconds, and roundings below their limit: in one kernel they differ too, as memory lies otherwise (9e-15 and 9.1e-15).
+UNSTEADY = re.compile(r"(?<![\w.])-?\d+(\.\d+)?(e[-+]\d+)?(?= m?s\b|( [^\s\d<>]+)? < \d)")
 
 
 @dataclass
@@ -86,6 +89,27 @@ def move(number: int, first: int, moves: int) -> float:
     return (time.perf_counter() - began) / moves
 
 
+def turned_back(number: int) -> list[str]:
+    """The kinds of widgets that look otherwise when this slider has been moved away and back to where it stands."""
+    from ipywidgets.widgets import widget
+
+    slider = sliders()[number]
+    trait = "index" if hasattr(slider, "options") else "value"
+    here, before = getattr(slider, trait), {name: one.get_state() for name, one in widget._instances.items()}
+    slider.set_state({trait: next(place for place in places(slider) if place != here)})
+    slider.set_state({trait: here})
+    now = {name: one.get_state() for name, one in widget._instances.items()}
+    return [str(before[name]["_model_name"]) for name in before if not alike(before[name], now[name])]
+
+
+def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two states of a widget are the same, a PNG by eye."""
+    if isinstance(one.get("value"), bytes | memoryview):
+        pngs = (base64.b64encode(state.pop("value")).decode("ascii") for state in (one, other))
+        return look_alike(*pngs) and one == other
+    return one == other
+
+
 def held() -> float:
     """MB that this process holds, when it has given back what it can."""
     gc.collect()
@@ -128,15 +152,17 @@ def unlike(cell: NotebookNode, first: list[NotebookNode], number: int) -> list[s
     if cell.cell_type != "code" or ignored(cell):
         return []
     for one, other in zip(texts(first), texts(cell.outputs), strict=False):
-        if SECONDS.sub("#", one) != SECONDS.sub("#", other):
+        if UNSTEADY.sub("#", one) != UNSTEADY.sub("#", other):
             return [f"cell {number}: text {other!r} instead of {one!r}"]
     return compare(cell, first, number)
 
 
 def move_slowest(nb: Any, moves: int, soaked: Soaked) -> None:
-    """Find the slowest slider, move it, and note what that took."""
+    """Find the slowest slider, move it, and note what that took; every slider must still show what its cell showed."""
     names, trials = ask(nb, "names()"), []
-    for number in range(len(names)):
+    for number, name in enumerate(names):
+        if kinds := ask(nb, f"turned_back({number})"):
+            soaked.problems.append(f"{name!r} shows something else after the page than in its cell: {', '.join(kinds)}")
         ask(nb, f"move({number}, 1, {TRIED})")  # what is made once
         trials.append(ask(nb, f"move({number}, {1 + TRIED}, {TRIED})"))
     if not names:
