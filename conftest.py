@@ -32,6 +32,7 @@ LONG = (
     "test_benchmarks.py",
     "test_notebooks.py",
     "test_refresh.py",
+    "test_soak.py",
 )
 LONG += ("tests/tasks/", "test_train.py", "any_process", "wigner_3j", "E8", "compile", "resume")
 
@@ -75,7 +76,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByKernel(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            if file.endswith(("test_notebooks.py", "test_refresh.py", "test_interrupt.py")):
+            if file.endswith(("test_notebooks.py", "test_refresh.py", "test_interrupt.py", "test_soak.py")):
                 return "warm kernels"
             return (
                 file

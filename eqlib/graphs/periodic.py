@@ -15,16 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib.doors import typed
 from eqlib.graphs import search
 from eqlib.graphs.edges import Edges, finite, in_range
 from eqlib.graphs.search import Floats, Ints
 
 
+@typed
 def neighbours(
     positions: Tensor,
     cutoff: float,
     cell: Tensor | None = None,
-    pbc: bool | Sequence[bool] | Tensor | None = None,
+    pbc: bool | Sequence[Any] | Tensor | None = None,
     batch: Tensor | None = None,
     loops: bool = False,
     to: Tensor | None = None,

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 @typed
 def bootstrap(
-    values: ArrayLike, level: Share = 0.95, resamples: Positive = 2000, seed: Natural = 0
+    values: ArrayLike, level: float = 0.95, resamples: Positive = 2000, seed: Natural = 0
 ) -> tuple[float, float, float]:
     """Mean of values (n,) and the ends of its percentile bootstrap interval (Efron and Tibshirani 1993, Ch. 13).
 
@@ -33,7 +33,7 @@ def bootstrap(
 
 @typed
 def paired(
-    a: ArrayLike, b: ArrayLike, level: Share = 0.95, resamples: Positive = 2000, seed: Natural = 0
+    a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: Positive = 2000, seed: Natural = 0
 ) -> tuple[float, float, float]:
     """Mean of a - b and its interval, as `bootstrap`, for values (n,) of two methods on the same examples.
 
@@ -82,7 +82,7 @@ def paired_auc(
     scores_a: ArrayLike,
     scores_b: ArrayLike,
     labels: ArrayLike,
-    level: Share = 0.95,
+    level: float = 0.95,
     resamples: Positive = 1000,
     seed: Natural = 0,
 ) -> tuple[float, float, float]:
@@ -130,7 +130,7 @@ def bootstrap_rejection(
     scores: ArrayLike,
     labels: ArrayLike,
     efficiency: Share,
-    level: Share = 0.95,
+    level: float = 0.95,
     resamples: Positive = 500,
     seed: Natural = 0,
 ) -> tuple[float, float, float] | None:

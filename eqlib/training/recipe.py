@@ -11,11 +11,9 @@ from typing import Any
 
 import torch
 
-from eqlib.doors import typed
 from eqlib.training.batches import Metric
 
 
-@typed
 @dataclass(frozen=True)
 class Recipe:
     """How to train: each field is also an option of `fit`.
@@ -60,6 +58,10 @@ class Recipe:
                 raise ValueError(f"{name}: got {number!r}, expected an integer")
             if number < 1:
                 raise ValueError(f"{name}: got {number!r}, expected at least 1")
+        for name in ("lr", "weight_decay", "clip"):
+            number = getattr(self, name)
+            if not isinstance(number, numbers.Real) and not (number is None and name == "clip"):
+                raise ValueError(f"{name}: got {number!r}, expected a number")
         expect_callable("optimizer", self.optimizer, "torch.optim.Adam")
         for name, such in (
             ("schedule", "training.cosine"),

@@ -172,6 +172,7 @@ anything = st.one_of(
 # Whole sentences of arguments that fit one by one and not together, whose refusal names a group, a rep or a cost.
 TOGETHER = (
     "unknown simple type",
+    "factors of",
     "acts on",
     "has no irrep",
     "belongs to",
