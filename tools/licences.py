@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import sys
+from email.message import Message
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import cast
 
 from environment import ROOT, sections
 
@@ -35,7 +37,7 @@ def stated(name: str) -> str:
         found = distribution(name)
     except PackageNotFoundError:
         return ""
-    said = found.metadata
+    said = cast(Message, found.metadata)  # which it is
     classes = [line.split(" :: ")[-1] for line in said.get_all("Classifier") or [] if line.startswith("License ::")]
     short = said.get("License") or ""  # some put the whole text here
     if "\n" in short or len(short) > 60 or short == "UNKNOWN":

@@ -28,6 +28,7 @@ def complete_graph(sizes: Sequence[int] | Tensor, loops: bool = False) -> Tensor
     [[1, 0, 4, 3], [0, 1, 3, 4]]
     """
     counts = checked_sizes(sizes)
+    doors.affordable("pairs of all sizes", int((counts.double() ** 2).sum()))
     starts = counts.cumsum(0) - counts
     degrees = counts.repeat_interleave(counts)  # of each target, itself included
     target = torch.arange(len(degrees), device=counts.device).repeat_interleave(degrees)
@@ -41,12 +42,13 @@ def checked_sizes(sizes: Sequence[int] | Tensor) -> Tensor:
     """Sizes (bodies,), int64; ValueError for negative and fractional ones."""
     try:
         counts = torch.as_tensor(sizes).reshape(-1)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"sizes: got {sizes!r}, expected integers >= 0") from error
     if counts.numel() == 0:
         return counts.to(torch.int64)
     if counts.is_floating_point() or counts.is_complex() or (counts < 0).any():
         raise ValueError(f"sizes: got {sizes!r}, expected integers >= 0")
+    doors.affordable("points of all sizes", int(counts.double().sum()))
     return counts.to(torch.int64)
 
 
