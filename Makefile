@@ -45,8 +45,8 @@ test: .venv/test.stamp .venv/loops.stamp .venv/resolved.stamp
 
 # What the bounds of pyproject.toml are about: numbers, groups, layers, and a page.
 oldest: .venv-oldest/made.stamp
-	OMP_NUM_THREADS=1 PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n $(WORKERS) --nbval --nbval-current-env \
-		$(PYTEST_FLAGS) tests/groups tests/nn $(FIRST_NOTEBOOK)
+	EQLIB_ANY_PICTURES=1 OMP_NUM_THREADS=1 PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n $(WORKERS) \
+		--nbval --nbval-current-env $(PYTEST_FLAGS) tests/groups tests/nn $(FIRST_NOTEBOOK)
 
 refresh: .venv/test.stamp .venv/loops.stamp
 	$(PY) tools/refresh.py notebooks/*.ipynb

@@ -23,6 +23,8 @@ from committed import SANITISE, ignored, look_alike, pictures, small, turn_alike
 
 # The processor seconds of one page, on machines that were to be alike, differed by a factor of up to three.
 SLOWER = 3
+# `make oldest` says so: another matplotlib sets its letters elsewhere. How many pictures there are still counts.
+ANY_PICTURES = bool(os.environ.get("EQLIB_ANY_PICTURES"))
 # Parts of the names of tests that take many seconds.
 LONG = (
     ".ipynb::",
@@ -126,7 +128,7 @@ def check_cell(item: pytest.Item) -> None:
         if len(committed) != len(new):
             item.raise_cell_error(f"{len(new)} pictures, {len(committed)} are committed")
         for place, (old, now) in enumerate(zip(committed, new, strict=True)):
-            if not look_alike(old, small(now)):
+            if not ANY_PICTURES and not look_alike(old, small(now)):
                 item.raise_cell_error(f"picture {place + 1} looks different: run `make refresh` and look at the diff")
         before, after = turntables(item.cell.outputs), turntables(item.test_outputs)
         if len(before) != len(after) or not all(map(turn_alike, before, after)):

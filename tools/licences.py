@@ -39,16 +39,18 @@ def stated(name: str) -> str:
         return ""
     said = cast(Message, found.metadata)  # which it is
     classes = [line.split(" :: ")[-1] for line in said.get_all("Classifier") or [] if line.startswith("License ::")]
-    short = said.get("License") or ""  # some put the whole text here
+    expression, short = (
+        "".join(said.get_all(key) or []) for key in ("License-Expression", "License")
+    )  # some put the whole text here
     if "\n" in short or len(short) > 60 or short == "UNKNOWN":
         short = ""
     title = (found.read_text("licenses/LICENSE") or "").strip().split("\n")[0]
-    return said.get("License-Expression") or short or ", ".join(c for c in classes if c != "OSI Approved") or title
+    return expression or short or ", ".join(c for c in classes if c != "OSI Approved") or title
 
 
 def lines(text: str) -> dict[str, str]:
     """Package -> licence, as a page says."""
-    return dict(re.findall(r"^\| (?!package|---)(\S+) \| ([^|]+) \|$", text, flags=re.M))
+    return dict(re.findall(r"^\| (?!package \||---)(\S+) \| ([^|]+) \|$", text, flags=re.M))
 
 
 def page(old: str) -> str:
