@@ -38,7 +38,8 @@ def check_float(name: str, x: Tensor) -> None:
 
 def check_axis(name: str, x: Tensor, rep: Rep, axis: int, choice: bool = True) -> None:
     """ValueError unless x has rep.dim entries along `axis`. With `choice` it says which `axis` to pass instead, if any fits."""
-    check_float(name, x)
+    if not x.is_floating_point():  # here, not in check_float: small layers are called often
+        check_float(name, x)
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != rep.dim:
         hint = axis_hint(x, rep.dim) if choice else ""
         raise ValueError(
