@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from eqlib.doors import typed
 from eqlib.graphs.edges import Edges, in_range
 from eqlib.graphs.pairs import checked_sizes
 
 
-def batch_index(sizes: Sequence[int] | Tensor) -> Tensor:
+@typed
+def batch_index(sizes: Sequence[Any] | Tensor | int) -> Tensor:
     """The body that each point belongs to, (N,), int64, for `sizes` points in body 0, 1, ... that stand in this order.
 
     `radius_graph`, `neighbours` and pooling take it. ValueError for negative or fractional sizes.

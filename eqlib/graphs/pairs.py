@@ -7,6 +7,7 @@ edge joins two bodies. Searches take O(N log N); they run on the CPU, and the pa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from eqlib.graphs import search
 from eqlib.graphs.edges import PIECE
 
 
-def complete_graph(sizes: Sequence[int] | Tensor, loops: bool = False) -> Tensor:
+@typed
+def complete_graph(sizes: Sequence[Any] | Tensor | int, loops: bool = False) -> Tensor:
     """All pairs inside each body, for `sizes` points in body 0, 1, ... that stand in this order; (2, E).
 
     loops: whether a point is its own neighbour, too. ValueError for negative or fractional sizes.
@@ -38,7 +40,7 @@ def complete_graph(sizes: Sequence[int] | Tensor, loops: bool = False) -> Tensor
     return edges if loops else edges[:, source != target]
 
 
-def checked_sizes(sizes: Sequence[int] | Tensor) -> Tensor:
+def checked_sizes(sizes: Sequence[Any] | Tensor | int) -> Tensor:
     """Sizes (bodies,), int64; ValueError for negative and fractional ones."""
     try:
         counts = torch.as_tensor(sizes).reshape(-1)

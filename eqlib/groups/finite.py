@@ -62,7 +62,7 @@ class Finite(Group):
 
     def __init__(self, generators: Sequence[Any] | NDArray[Any], name: str | None = None, limit: int = 2000) -> None:
         super().__init__()
-        if not isinstance(generators, Iterable):
+        if not isinstance(generators, Iterable) or getattr(generators, "ndim", 1) == 0:
             raise ValueError(f"generators: got {generators!r}, expected a list of permutations or matrices")
         self._closure = close(generators, limit)
         self.elements = self._closure.elements
