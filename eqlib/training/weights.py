@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from eqlib import processes
+from eqlib.doubtful import named
 from eqlib.groups import Rep
-from eqlib.training.checkpoint import compare, read, shapes, write
+from eqlib.training.checkpoint import DAMAGED, compare, read, shapes, write
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -59,12 +60,30 @@ def save_weights(model: nn.Module, path: Path | str, /, half: bool = False, **me
 def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
     """Load what `save_weights` wrote, in the model's own dtype and device; returns its notes.
 
-    Raises ValueError for a file that is not such, and for another model's, naming the first parameter that differs.
+    Raises ValueError for a file that is not such, for another model's, naming the first parameter that differs, and for NaN
+    and inf.
     """
-    content = read(path, "weights")
+    content, notes = _read(path)
     compare(path, "parameter", content["shapes"], shapes(model))
-    model.load_state_dict(content["weights"])
-    return json.loads(content["meta"])
+    weights = content["weights"]
+    with named(path, "weights written by eqlib", DAMAGED):
+        wrong = [name for name, _ in model.named_parameters() if name in weights and not weights[name].isfinite().all()]
+        if wrong:
+            raise ValueError(f"NaN or inf in parameter {wrong[0]!r}")
+        model.load_state_dict(weights)
+    return notes
+
+
+def _read(path: Path | str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The content of a file of weights, and its notes."""
+    content = read(path, "weights")
+    with named(path, "weights written by eqlib", DAMAGED):
+        notes = json.loads(content["meta"])
+        if not (
+            isinstance(notes, dict) and isinstance(content["weights"], dict) and isinstance(content["shapes"], dict)
+        ):
+            raise ValueError(f"notes {notes!r:.60}")
+    return content, notes
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,8 +121,7 @@ def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = 
     >>> trained.network, trained.notes
     (Linear(in_features=3, out_features=2, bias=True), {'width': 2})
     """
-    content = read(path, "weights")
-    notes = json.loads(content["meta"])
+    _, notes = _read(path)
     prepare: Callable[[Any], Any] = _as_it_is
     with torch.random.fork_rng([]):
         if make is not None:
@@ -113,7 +131,8 @@ def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = 
                 if name not in notes:
                     raise ValueError(f"{path}: got notes without {name!r}, expected task, model and seed, or make=...")
             task, sizes = _task(path, notes["task"]), notes.get("sizes", {})
-            network = task.make(notes["model"], seed=notes["seed"], **sizes)
+            with named(path, f"notes of a network of {notes['task']}"):
+                network = task.make(notes["model"], seed=notes["seed"], **sizes)
             prepare = functools.partial(_prepared, task, notes["model"], sizes)
     load_weights(network, path)
     rep_in, rep_out = getattr(network, "rep_in", None), getattr(network, "rep_out", None)
@@ -125,7 +144,7 @@ def _task(path: Path | str, name: str) -> ModuleType:
     caller need not know, it is looked up while the program runs, and only among the names that `TASKS` lists.
     """
     tasks = importlib.import_module("eqlib.tasks").TASKS
-    if name not in tasks:
+    if not isinstance(name, str) or name not in tasks:
         raise ValueError(f"{path}: got task {name!r}, expected one of {', '.join(tasks)}, or make=...")
     return importlib.import_module(f"eqlib.tasks.{name}")
 
