@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from eqlib.doubtful import stamp, unchanged
+from eqlib.doubtful import named, stamp, unchanged
 
 from .jet_sets import Jets
 

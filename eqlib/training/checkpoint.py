@@ -75,6 +75,11 @@ def read(path: Path | str, kind: str) -> dict[str, Any]:
             # Nor at how much is packed; it writes without compression.
             if packed := [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]:
                 raise zipfile.BadZipFile(f"{packed[0]}: compressed")
+            # And it counts places from the file's beginning, where zipfile finds an archive behind anything else: both must
+            # read the same bytes.
+            found, names = archive.infolist(), archive.namelist()
+            if len({*names}) < len(names) or min((info.header_offset for info in found), default=0):
+                raise zipfile.BadZipFile("two archives in one, or a name twice")
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(bad)
         content = torch.load(path, map_location="cpu", weights_only=True)
