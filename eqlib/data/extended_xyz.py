@@ -36,7 +36,8 @@ WRITTEN |= {"ha": "hartree", "eh": "hartree", "au": "hartree", "a.u.": "hartree"
 WRITTEN |= {"kj": "kJ/mol", "a": "angstrom", "å": "angstrom", "ang": "angstrom", "a0": "bohr"}
 
 PLAIN = "species:S:1:pos:R:3"  # the columns where Properties does not name them
-KEY = re.compile(r"""([^\s="]+)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
+# From the beginning of a word on: from everywhere in a long one it would take hours.
+KEY = re.compile(r"""(?<![^\s="])([^\s="]+)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
 # Total energies, beyond 10 eV an atom, of molecules with one formula lie within a third of each other, whatever their geometry.
 TOTAL, SPREAD = 10.0, 1 / 3
 

@@ -67,9 +67,11 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
     compare(path, "parameter", content["shapes"], shapes(model))
     weights = content["weights"]
     with named(path, "weights written by eqlib", DAMAGED):
-        wrong = [name for name, _ in model.named_parameters() if name in weights and not weights[name].isfinite().all()]
-        if wrong:
-            raise ValueError(f"NaN or inf in parameter {wrong[0]!r}")
+        parameters = dict(model.named_parameters())
+        tensors = {name: x for name, x in model.state_dict().items() if isinstance(x, torch.Tensor)}
+        for name, own in tensors.items():  # a buffer may hold inf of its own, such as a mask
+            if (name in parameters or own.isfinite().all()) and not weights[name].isfinite().all():
+                raise ValueError(f"NaN or inf in {name!r}")
         model.load_state_dict(weights)
     return notes
 
