@@ -335,7 +335,10 @@ def test_crystals(tmp_path, monkeypatch):
     # Of the public table, which is not here: the committee loads, and says what trained it.
     kept = training.load(bench.CHECKPOINTS / "crystals-committee.pt")
     (line,) = (r for r in logged if r["part"] == "committee" and r["seed"] == 0)
-    measured = {"member_errors", *bench.judged(np.ones((len(test), 51)), test)}  # once more for the log, to other roundings
+    measured = {
+        "member_errors",
+        *bench.judged(np.ones((len(test), 51)), test),
+    }  # once more for the log, to other roundings
     assert {k: v for k, v in kept.notes.items() if k not in measured}.items() <= line.items()
     assert kept.notes["test_error"] == pytest.approx(line["test_error"], rel=1e-4)
     copper = data.as_crystals([29], [[0, 0, 0]], [1.8 * (1 - np.eye(3))], [1])

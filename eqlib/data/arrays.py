@@ -10,6 +10,18 @@ from .elements import ELEMENTS
 Array = NDArray[np.float64]
 
 
+def real(word: str) -> float:
+    """A number of a text file; ValueError for what Python alone takes for one: digits of other scripts, and 1_000."""
+    if not word.isascii() or "_" in word:
+        raise ValueError(f"could not convert string to float: {word!r}")
+    return float(word)
+
+
+def count(word: str) -> int | None:
+    """A whole number from 0 on of a text file, of at most 18 digits; None for anything else."""
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= 18 else None
+
+
 def orthogonal(matrices: ArrayLike, number: int) -> Array:
     """One orthogonal matrix for each of so many, (number, 3, 3), of (3, 3) or (number, 3, 3); ValueError for others."""
     given = np.asarray(matrices, dtype=np.float64)

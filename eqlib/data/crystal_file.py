@@ -55,7 +55,10 @@ def read(path: Path, checksum: str | None) -> tuple[Crystals, list[int]]:
     """All crystals of a file and how many are of each of SPLITS, checked; see `alloys`."""
     arrays, recipe = shipped.read(path, checksum, FORM, [], "crystals of make_crystals.py")
     counts = shipped.counts(path, arrays.pop("splits"), SPLITS, arrays["sizes"].size, "crystals")
+    names = recipe.get("names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{path}: names: got {names!r:.60}, expected a list of them in the recipe")
     try:
-        return as_crystals(**arrays, frequencies=FREQUENCIES, names=recipe["names"], recipe=recipe), counts
-    except (ValueError, KeyError) as error:
+        return as_crystals(**arrays, frequencies=FREQUENCIES, names=names, recipe=recipe), counts
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, count, real
 from .elements import ELEMENTS, NUMBERS
 from .molecules import BOHR, HARTREE, Molecules, as_molecules
 
@@ -36,7 +36,8 @@ WRITTEN |= {"ha": "hartree", "eh": "hartree", "au": "hartree", "a.u.": "hartree"
 WRITTEN |= {"kj": "kJ/mol", "a": "angstrom", "å": "angstrom", "ang": "angstrom", "a0": "bohr"}
 
 PLAIN = "species:S:1:pos:R:3"  # the columns where Properties does not name them
-KEY = re.compile(r"""([^\s="]+)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
+# From the beginning of a word on: from everywhere in a long one it would take hours.
+KEY = re.compile(r"""(?<![^\s="])([^\s="]+)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
 # Total energies, beyond 10 eV an atom, of molecules with one formula lie within a third of each other, whatever their geometry.
 TOTAL, SPREAD = 10.0, 1 / 3
 
@@ -140,6 +141,8 @@ def _by_ase(path: Path, energy: str) -> list[Frame]:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         frames = [_of_atoms(atoms, energy) for atoms in read(path, index=":", format="extxyz")]
+    except MemoryError:
+        raise
     except Exception as error:  # it raises whatever its parsers raise
         for _ in _strictly(path, energy):  # says where and what, if it is any of the usual things
             pass
@@ -162,9 +165,9 @@ def _strictly(path: Path, energy: str) -> Iterator[Frame]:
     start = frame = 0
     while start < len(lines):
         at = [f"{path}: frame {frame}, line {i + 1}" for i in range(start, min(start + 2, len(lines)))]
-        if not lines[start].strip().isdecimal() or not int(lines[start]):
-            raise ValueError(f"{at[0]}: got {lines[start]!r}, expected the number of atoms of a frame, at least 1")
-        number, first = int(lines[start]), start + 2
+        number, first = count(lines[start].strip()), start + 2
+        if not number:
+            raise ValueError(f"{at[0]}: got {lines[start][:60]!r}, expected the number of atoms of a frame, at least 1")
         if len(lines) < first + number:
             raise ValueError(f"{at[0]}: truncated: got {max(0, len(lines) - first)} atoms, expected {number}")
         info = {key: value.strip("\"'{}[]") for key, value in KEY.findall(lines[start + 1])}
@@ -194,10 +197,11 @@ def _periodic(info: dict[str, str]) -> bool:
 def _columns(where: str, properties: str) -> dict[str, slice]:
     """Where each property stands in a row, and "" the end of it: species:S:1:pos:R:3 gives 0:1, 1:4 and 4:4."""
     parts, columns, end = properties.split(":"), {}, 0
-    if len(parts) % 3 or not all(count.isdecimal() for count in parts[2::3]):
-        raise ValueError(f"{where}: Properties: got {properties!r}, expected name:kind:columns, one or several times")
-    for name, count in zip(parts[::3], parts[2::3], strict=True):
-        columns[name], end = slice(end, end + int(count)), end + int(count)
+    widths = [count(part) for part in parts[2::3]]
+    if len(parts) % 3 or None in widths or len({*parts[::3]}) < len(widths):
+        raise ValueError(f"{where}: Properties: got {properties!r}, expected name:kind:columns, each name once")
+    for name, width in zip(parts[::3], widths, strict=True):
+        columns[name], end = slice(end, end + (width or 0)), end + (width or 0)
     for name, wanted in (("species", 1), ("pos", 3), ("forces", 3)):
         found = columns.get(name, slice(0, 0 if name != "forces" else wanted))
         if found.stop - found.start != wanted:
@@ -219,7 +223,7 @@ def _row(where: str, line: str, columns: dict[str, slice]) -> tuple[int, list[fl
 
 def _numbers(where: str, name: str, words: list[str]) -> list[float]:
     try:
-        return [float(word) for word in words]
+        return [real(word) for word in words]
     except ValueError as error:
         raise ValueError(f"{where}: {name}: got {' '.join(words)!r}, expected numbers") from error
 

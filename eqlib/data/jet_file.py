@@ -18,6 +18,7 @@ FILE = Path(__file__).with_name("files") / "jets.npz"
 SHA256 = "78cd75dcc38e6967ad716fc0728755aae4d2f8228491f9ff6232722ce764f123"
 SPLITS = ("train", "valid", "test")
 MOST = 128  # constituents of a jet, the hardest ones
+STEEPEST = 20  # pseudorapidity of a jet; a proton's in the beam is 10
 
 #: pT = LEAST exp(PT_STEP k), k uint16: 0.01 GeV ... 1 TeV with an error below 0.009 %. Angles = ANGLE_STEP k, k int16.
 LEAST, PT_STEP, ANGLE_STEP = 0.01, np.log(1e5) / 65535, 5e-5
@@ -84,6 +85,11 @@ def read(path: Path, checksum: str | None) -> tuple[dict[str, NDArray[Any]], dic
         )
     if arrays["labels"].max(initial=0) > 1:
         raise ValueError(f"{path}: labels: got {arrays['labels'].max()}, expected 0 and 1")
+    for name in ("axis", "taus"):
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{path}: {name}: got NaN or inf, expected finite numbers")
+    if (steep := np.abs(arrays["axis"][:, 1]).max(initial=0)) > STEEPEST:
+        raise ValueError(f"{path}: axis: got a pseudorapidity of {steep:.3g}, expected at most {STEEPEST}")
     return arrays, recipe
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eqlib.doubtful import named, stamp, unchanged
+
+from . import shipped
 from .jet_file import read, unpack
 from .jet_sets import OF_JETS, OF_PARTICLES, PARTICLES, JetInputs, Jets
 from .reference_set import ReferenceFile
@@ -46,7 +47,8 @@ class JetFiles:
     `sha256sum` writes it, the files that it lists are checked: HDF5 when it is opened, a shard whenever it is read.
     number: only the first so many jets, if there are more.
     Raises ValueError that names the file for one that is damaged, empty or of another form, or has another checksum, here
-    or when the block is read; FileNotFoundError for one that is not there.
+    or when the block is read, and for one whose size or time of writing is no longer what it was here, so that jets of two
+    files are never mixed; FileNotFoundError for one that is not there.
 
     >>> from eqlib.data.jet_file import FILE  # the shipped jets, as one shard
     >>> files = JetFiles([FILE], number=9000)
@@ -67,6 +69,7 @@ class JetFiles:
         listed = {folder: _sums(folder) for folder in {path.parent for path in paths}}
         self._sums: dict[Path, str | None] = {path: listed[path.parent].get(path.name) for path in paths}
         self._open: dict[Path, ReferenceFile] = {}
+        self._stamps: dict[Path, tuple[int, int]] = {}
         self.blocks: list[Block] = []
         for path in paths:
             size, step = self._size(path), block
@@ -109,10 +112,7 @@ class JetFiles:
         if block.path in self._open:
             return self._open[block.path].jets(block.first, block.number)
         arrays, recipe = read(block.path, self._sums[block.path])
-        if arrays["labels"].size < block.first + block.number:
-            raise ValueError(
-                f"{block.path}: got {arrays['labels'].size} jets, expected more: it was another file before"
-            )
+        unchanged(block.path, self._stamps[block.path])
         return unpack(arrays, recipe, slice(block.first, block.first + block.number))
 
     def read_all(self) -> Jets:
@@ -129,8 +129,11 @@ class JetFiles:
 
     def _size(self, path: Path) -> int:
         """How many jets a file has."""
+        if not path.is_file() and path.suffix in (".h5", ".npz"):
+            raise FileNotFoundError(f"{path}: no such file")
         if path.suffix == ".h5":
-            if (expected := self._sums[path]) is not None and path.is_file():
+            before = stamp(path)
+            if (expected := self._sums[path]) is not None:
                 with path.open("rb") as file:
                     found = hashlib.file_digest(file, "sha256").hexdigest()
                 if found != expected:
@@ -138,22 +141,15 @@ class JetFiles:
                         f"{path}: wrong checksum: got SHA-256 {found}, expected {expected}: truncated or another file"
                     )
             self._open[path] = ReferenceFile(path)
+            unchanged(path, before)
             return len(self._open[path])
         if path.suffix != ".npz":
             raise ValueError(f"files: got {str(path)!r}, expected files *.h5 or *.npz")
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open("labels.npy") as array:
-                np.lib.format.read_magic(array)
-                (size,), _, _ = np.lib.format.read_array_header_1_0(array)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{path}: no such file") from None
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(
-                f"{path}: got a damaged file or another one ({error}), expected jets of make_jets.py"
-            ) from error
-        if size == 0:
-            raise ValueError(f"{path}: got no jets, expected at least one")
-        return int(size)
+        self._stamps[path] = stamp(path)
+        shape = shipped.shape(path, "labels", "jets of make_jets.py")
+        if len(shape) != 1 or shape[0] < 1:
+            raise ValueError(f"{path}: got no jets, labels of shape {shape}, expected at least one")
+        return shape[0]
 
 
 class JetStream:
@@ -246,7 +242,9 @@ class JetStream:
 def _sums(folder: Path) -> dict[str, str]:
     """File name -> SHA-256, as the folder's SHA256SUMS lists them; empty where it has none."""
     path, found = folder / SUMS, {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    with named(path, "lines as sha256sum writes them"):
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for line in lines:
         digest, _, name = line.partition(" ")
         if not (re.fullmatch("[0-9a-f]{64}", digest) and name.lstrip(" *")):
             raise ValueError(

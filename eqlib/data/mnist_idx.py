@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eqlib.doubtful import most_unpacked
 
 from . import fetch
 from .images import Split, Splits, rotate
@@ -30,7 +33,6 @@ CHECKSUMS = {
 }
 
 HELD_OUT, VALID = 10_000, 2_000
-LARGEST = 1 << 31  # bytes of an idx file
 
 
 def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArray[np.uint8]:
@@ -53,32 +55,38 @@ def read_idx(path: Path | str, dimensions: int, md5: str | None = None) -> NDArr
         packed = raw.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            content = file.read(header)
-            # No more than the header says, and a byte to see that there is more: an archive may hold anything.
-            shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + len(content[4:]) // 4 * 4], ">u4"))
-            expected = header + int(np.prod(shape, dtype=object))
-            content += file.read(min(expected - header, LARGEST) + 1)
+            head = file.read(header)
+            # No more than the header says, and a byte to see that there is more: an archive may hold anything. Nor more than
+            # there can be: as much memory is taken before it is read.
+            shape = tuple(int(n) for n in np.frombuffer(head[4 : 4 + len(head[4:]) // 4 * 4], ">u4"))
+            expected = math.prod(shape)
+            pixels = file.read(min(expected, most_unpacked(path) if packed else path.stat().st_size) + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: got a truncated or damaged gzip file ({error}), expected a whole one") from error
     # Two zero bytes, 8 for unsigned bytes, the number of axes; then each length, big-endian.
     magic = bytes([0, 0, 8, dimensions])
-    if content[:4] != magic:
+    if head[:4] != magic:
+        raise ValueError(f"{path}: got magic number 0x{head[:4].hex()}, expected 0x{magic.hex()}, an idx file of bytes")
+    if len(head) < header:
+        raise ValueError(f"{path}: truncated: got {len(head)} bytes, expected a header of {header}")
+    if len(pixels) != expected:
+        kind = "truncated" if len(pixels) < expected else "too long"
         raise ValueError(
-            f"{path}: got magic number 0x{content[:4].hex()}, expected 0x{magic.hex()}, an idx file of bytes"
+            f"{path}: {kind}: got {header + len(pixels)} bytes, expected {header + expected} for the header's shape {shape}"
         )
-    if len(content) < header:
-        raise ValueError(f"{path}: truncated: got {len(content)} bytes, expected a header of {header}")
-    if len(content) != expected:
-        kind = "truncated" if len(content) < expected else "too long"
-        raise ValueError(
-            f"{path}: {kind}: got {len(content)} bytes, expected {expected} for the header's shape {shape}"
-        )
-    if md5 is not None and (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
+    if md5 is not None and (found := _md5(head, pixels)) != md5:
         raise ValueError(
             f"{path}: wrong checksum: got MD5 {found} of the unpacked bytes, expected {md5}. The file is damaged or "
             f"another one: delete it and take the original, {ADDRESS}{path.name.removesuffix('.gz')}.gz"
         )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+
+def _md5(*parts: bytes) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def mnist(

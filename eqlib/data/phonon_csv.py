@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ SPLIT = Path(__file__).with_name("files") / "phonon-split.txt"
 SPLITS = ("train", "valid", "test")
 COLUMNS = ("mp_id", "structure", "phfreq", "phdos")
 LONGEST = 1 << 24  # characters of one cell of the table
+# Of one that is read, a few thousand atoms: as Python's own syntax tree a literal takes some hundred times its length.
+LONGEST_LITERAL = 1 << 17
 
 
 class Row(NamedTuple):
@@ -166,7 +169,7 @@ def _row(where: str, row: Mapping[str, str]) -> Row:
             np.array(x, dtype=np.float64)
             for x in (structure["positions"], structure["cell"], values["phfreq"], values["phdos"])
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{where}: got no arrays of numbers ({error})") from error
     if numbers.ndim != 1 or numbers.dtype.kind != "i" or cell.shape != (3, 3) or spectrum.shape != frequencies.shape:
         shapes = f"numbers {numbers.shape}, cell {cell.shape}, phfreq {frequencies.shape}, phdos {spectrum.shape}"
@@ -175,7 +178,17 @@ def _row(where: str, row: Mapping[str, str]) -> Row:
 
 
 def _literal(where: str, text: str) -> Any:
+    if len(text) > LONGEST_LITERAL:
+        raise ValueError(f"{where}: got {len(text)} characters, expected at most {LONGEST_LITERAL}")
+    if found := re.search(r"\b\d[\d.]*_\d", text):
+        raise ValueError(f"{where}: got {found[0]!r}, expected numbers as Python prints them")
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+        RecursionError,
+    ) as error:  # its parser's own limits, not the machine's
         raise ValueError(f"{where}: got {text[:60]!r}, expected a Python literal ({error})") from error

@@ -11,18 +11,23 @@ import tarfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from .arrays import Array
+from eqlib.doubtful import named
+
+from .arrays import Array, count, real
 from .elements import NUMBERS
 from .molecules import DEBYE, HARTREE, Molecules, as_molecules
 
 NAME = re.compile(r"dsgdb9nsd_(\d{6})\.xyz")
 WHOLE = 133_885  # molecules
 LARGEST = 1 << 16  # bytes of one molecule's file; QM9's have at most 3,000
+BETWEEN = (
+    8 * LARGEST
+)  # bytes from one file of the archive to the next, what tarfile reads at once, and zeros at the end
 #: What follows "gdb", the molecule's number and its name on the second line.
 PROPERTIES = "A B C mu alpha homo lumo gap r2 zpve U0 U H G Cv".split()
 
@@ -51,12 +56,8 @@ def read_qm9(path: Path | str, number: int | None = None, *, progress: bool = Tr
     bar = tqdm(
         islice(_entries(path), number), total=number or WHOLE, unit=" molecules", desc="QM9", disable=not progress
     )
-    try:
+    with named(path, "a whole one", "a truncated or damaged archive"):
         entries = sorted(bar, key=lambda entry: entry.place)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"{path}: got a truncated or damaged archive ({error}), expected a whole one") from error
     indices = [entry.place for entry in entries]
     if len({*indices}) < len(indices):
         raise ValueError(
@@ -77,8 +78,9 @@ def read_qm9(path: Path | str, number: int | None = None, *, progress: bool = Tr
 def _entries(path: Path) -> Iterator[Entry]:
     """The archive's molecules, one after the other."""
     # bz2 by itself, since tarfile takes a compressed stream that breaks off between two files for a whole one.
-    with bz2.open(path) as raw, tarfile.open(fileobj=raw, mode="r|") as archive:
+    with bz2.open(path) as file, tarfile.open(fileobj=(raw := _Bounded(file)), mode="r|") as archive:  # type: ignore[call-overload]
         for member in archive:
+            raw.left = BETWEEN
             where = f"{path}: {member.name}"
             name = NAME.fullmatch(Path(member.name).name)
             if not member.isfile() or name is None or member.size > LARGEST:
@@ -88,14 +90,32 @@ def _entries(path: Path) -> Iterator[Entry]:
             content = archive.extractfile(member)
             assert content is not None  # it is a file
             yield _entry(where, int(name[1]), content.read().decode("utf-8", errors="replace"))
-        while raw.read(LARGEST):  # to the end, where a damaged stream shows
-            pass
+        # To the end, where a damaged stream shows. tarfile takes a damaged head of a file for the end; zeros are the end.
+        while rest := archive.fileobj.read(LARGEST):
+            if rest.strip(b"\0"):
+                raise ValueError("something behind its end, or a damaged head of a file")
+
+
+class _Bounded:
+    """A stream that gives BETWEEN bytes in all, and again as many when `left` is set: tarfile would take any number at once for
+    the name of a file, and an archive of a few bytes can unpack to any number of zeros."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.left = file, BETWEEN
+
+    def read(self, size: int) -> bytes:
+        content = self._file.read(min(size, BETWEEN))
+        self.left -= len(content)
+        if self.left < 0:
+            raise ValueError(f"more than {BETWEEN} bytes without a molecule")
+        return content
 
 
 def _entry(where: str, index: int, text: str) -> Entry:
     """A file's molecule: number of atoms; gdb, number, properties; symbol, x, y, z, charge of each atom; and three lines more."""
     lines = text.rstrip("\n").replace("*^", "e").split("\n")  # some numbers are written as 1.23*^-5
-    if not lines[0].strip().isdecimal() or len(lines) != int(lines[0]) + 5 or not int(lines[0]):
+    number = count(lines[0].strip())
+    if not number or len(lines) != number + 5:
         raise ValueError(
             f"{where}: got {len(lines)} lines, the first {lines[0]!r}, expected a number of atoms and 5 lines more"
         )
@@ -108,8 +128,8 @@ def _entry(where: str, index: int, text: str) -> Entry:
         if row[0] not in NUMBERS:
             raise ValueError(f"{where}, line {i}: got an unknown element {row[0]!r}, expected a symbol such as C")
     try:
-        positions = np.array([row[1:4] for row in rows], dtype=np.float64)
-        values = dict(zip(PROPERTIES, map(float, head[2:]), strict=True))
+        positions = np.array([[real(word) for word in row[1:4]] for row in rows])
+        values = dict(zip(PROPERTIES, map(real, head[2:]), strict=True))
     except ValueError as error:
         raise ValueError(f"{where}: got {error}, expected numbers") from error
     mu, gap, U0 = (values[key] for key in ("mu", "gap", "U0"))

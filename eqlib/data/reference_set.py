@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from eqlib.doubtful import named, stamp, unchanged
+
 from .jet_sets import Jets
 
 COLUMNS = ("E", "PX", "PY", "PZ")
@@ -29,7 +31,7 @@ class ReferenceFile:
 
     Particles are massless, labels 1 for top and 0 for QCD. The file is open only while it is read.
     Raises ImportError without tables, FileNotFoundError without the file, and ValueError, which names the file, for one that
-    is damaged, cut off, empty or of another form.
+    is damaged, cut off, empty or of another form, or that is not the file that it was when it was opened.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -38,6 +40,7 @@ class ReferenceFile:
             raise FileNotFoundError(
                 f"{path}: no such file. train.h5, val.h5 and test.h5 are at doi:10.5281/zenodo.2603256"
             )
+        self._stamp = stamp(self.path)
         with self._open() as table:
             self._number, self._places = int(table.nrows), _places(table)
         names = [f"{name}_{n}" for n in range(MOST) for name in COLUMNS]
@@ -62,6 +65,7 @@ class ReferenceFile:
         """
         with self._open() as table:
             rows = table.read(first, first + number)
+        unchanged(self.path, self._stamp)
         if len(rows) != number:
             raise ValueError(f"{self.path}: got {len(rows)} jets from jet {first} on, expected {number}")
         momenta = np.take(rows[self._momenta], self._columns[: 4 * particles], axis=1).astype(np.float64)
@@ -76,7 +80,9 @@ class ReferenceFile:
         momenta = momenta.reshape(-1, particles, 4)
         # The energies are float32; from the momenta they are exact again, and the particles massless.
         momenta[..., 0] = np.where(momenta[..., 0] > 0, np.linalg.norm(momenta[..., 1:], axis=-1), 0.0)
-        return replace(Jets.from_momenta(momenta, momenta[..., 0] > 0, labels.astype(np.int64)), most=particles)
+        with named(self.path, "momenta of jets", f"wrong momenta in jets {first} ... {first + number - 1}"):
+            found = Jets.from_momenta(momenta, momenta[..., 0] > 0, labels.astype(np.int64))
+        return replace(found, most=particles)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:

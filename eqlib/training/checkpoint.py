@@ -17,8 +17,10 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from eqlib import processes
+from eqlib.doubtful import named
 from eqlib.groups import Rep
 
+DAMAGED = "a damaged or foreign file"
 #: What a file is that was taken for another.
 KINDS = {"checkpoint": "; this is the checkpoint of a run; weights are what --weights or save_weights wrote"}
 
@@ -71,13 +73,19 @@ def read(path: Path | str, kind: str) -> dict[str, Any]:
         raise ValueError(f"{path}: got {came}, expected {kind} written by eqlib")
     with Path(path).open("rb"):  # what forbids reading is told as it is
         pass
-    try:
+    with named(path, f"{kind} written by eqlib", DAMAGED):
         with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+            # Nor at how much is packed; it writes without compression.
+            if packed := [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]:
+                raise zipfile.BadZipFile(f"{packed[0]}: compressed")
+            # And it counts places from the file's beginning, where zipfile finds an archive behind anything else: both must
+            # read the same bytes.
+            parts, names = archive.infolist(), archive.namelist()
+            if len({*names}) < len(names) or min((info.header_offset for info in parts), default=0):
+                raise zipfile.BadZipFile("two archives in one, or a name twice")
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(bad)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can make a reader trip anywhere
-        raise ValueError(f"{path}: got a damaged or foreign file, expected {kind} written by eqlib") from error
     found = content.get("kind") if isinstance(content, dict) else None
     if found != kind:
         raise ValueError(

@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from eqlib.doubtful import named
 from eqlib.training.checkpoint import whole
 
 Line = dict[str, Any]
@@ -25,10 +26,11 @@ def read(path: str | Path) -> list[Line]:
     path = Path(path)
     if not path.exists():
         return []
-    try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["runs"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: got another file ({error!r}), expected a log: {{'runs': [...]}}") from error
+    with named(path, "a log: {'runs': [...]}"):
+        lines = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+            raise ValueError(f"runs: {lines!r:.60}")
+        return lines
 
 
 def add(path: str | Path, line: Line) -> None:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from eqlib import processes
-from eqlib.training.checkpoint import compare, read, rewrite, shapes, write
+from eqlib.doubtful import named
+from eqlib.training.checkpoint import DAMAGED, compare, read, rewrite, shapes, write
 from eqlib.training.devices import get_random, set_random
 
 ANEW = "; another checkpoint file, or resume=False, starts anew"
@@ -107,6 +108,10 @@ class State:
 
     def load(self, path: Path | str) -> None:
         content = processes.from_first(lambda: read(path, "checkpoint"))
+        with named(path, "checkpoint written by eqlib", DAMAGED):
+            self._take(path, content)
+
+    def _take(self, path: Path | str, content: dict[str, Any]) -> None:
         compare(path, "parameter", content["shapes"], shapes(self.model, dtype=True), ANEW)
         compare(path, "setting", content["run"], self.settings, ANEW)
         self.model.load_state_dict(content["model"])

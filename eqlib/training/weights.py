@@ -16,8 +16,9 @@ from torch import nn
 
 from eqlib import processes
 from eqlib.doors import typed
+from eqlib.doubtful import named
 from eqlib.groups import Rep
-from eqlib.training.checkpoint import compare, read, shapes, write
+from eqlib.training.checkpoint import DAMAGED, compare, read, shapes, write
 
 
 @typed
@@ -61,12 +62,32 @@ def save_weights(model: nn.Module, path: Path | str, /, half: bool = False, **me
 def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
     """Load what `save_weights` wrote, in the model's own dtype and device; returns its notes.
 
-    Raises ValueError for a file that is not such, and for another model's, naming the first parameter that differs.
+    Raises ValueError for a file that is not such, for another model's, naming the first parameter that differs, and for NaN
+    and inf.
     """
-    content = read(path, "weights")
+    content, notes = _read(path)
     compare(path, "parameter", content["shapes"], shapes(model))
-    model.load_state_dict(content["weights"])
-    return json.loads(content["meta"])
+    weights = content["weights"]
+    with named(path, "weights written by eqlib", DAMAGED):
+        parameters = dict(model.named_parameters())
+        tensors = {name: x for name, x in model.state_dict().items() if isinstance(x, torch.Tensor)}
+        for name, own in tensors.items():  # a buffer may hold inf of its own, such as a mask
+            if (name in parameters or own.isfinite().all()) and not weights[name].isfinite().all():
+                raise ValueError(f"NaN or inf in {name!r}")
+        model.load_state_dict(weights)
+    return notes
+
+
+def _read(path: Path | str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The content of a file of weights, and its notes."""
+    content = read(path, "weights")
+    with named(path, "weights written by eqlib", DAMAGED):
+        notes = json.loads(content["meta"])
+        if not (
+            isinstance(notes, dict) and isinstance(content["weights"], dict) and isinstance(content["shapes"], dict)
+        ):
+            raise ValueError(f"notes {notes!r:.60}")
+    return content, notes
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,8 +125,7 @@ def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = 
     >>> trained.network, trained.notes
     (Linear(in_features=3, out_features=2, bias=True), {'width': 2})
     """
-    content = read(path, "weights")
-    notes = json.loads(content["meta"])
+    _, notes = _read(path)
     prepare: Callable[[Any], Any] = _as_it_is
     with torch.random.fork_rng([]):
         if make is not None:
@@ -115,7 +135,8 @@ def load(path: Path | str, make: Callable[[dict[str, Any]], nn.Module] | None = 
                 if name not in notes:
                     raise ValueError(f"{path}: got notes without {name!r}, expected task, model and seed, or make=...")
             task, sizes = _task(path, notes["task"]), notes.get("sizes", {})
-            network = task.make(notes["model"], seed=notes["seed"], **sizes)
+            with named(path, f"notes of a network of {notes['task']}"):
+                network = task.make(notes["model"], seed=notes["seed"], **sizes)
             prepare = functools.partial(_prepared, task, notes["model"], sizes)
     load_weights(network, path)
     rep_in, rep_out = getattr(network, "rep_in", None), getattr(network, "rep_out", None)
@@ -127,7 +148,7 @@ def _task(path: Path | str, name: str) -> ModuleType:
     caller need not know, it is looked up while the program runs, and only among the names that `TASKS` lists.
     """
     tasks = importlib.import_module("eqlib.tasks").TASKS
-    if name not in tasks:
+    if not isinstance(name, str) or name not in tasks:
         raise ValueError(f"{path}: got task {name!r}, expected one of {', '.join(tasks)}, or make=...")
     return importlib.import_module(f"eqlib.tasks.{name}")
 
