@@ -148,7 +148,7 @@ class JetFiles:
         self._stamps[path] = stamp(path)
         shape = shipped.shape(path, "labels", "jets of make_jets.py")
         if len(shape) != 1 or shape[0] < 1:
-            raise ValueError(f"{path}: got no jets, labels of shape {shape}, expected at least one")
+            raise ValueError(f"{path}: got no jets, expected at least one")
         return shape[0]
 
 

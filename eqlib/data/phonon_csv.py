@@ -29,7 +29,7 @@ SPLITS = ("train", "valid", "test")
 COLUMNS = ("mp_id", "structure", "phfreq", "phdos")
 LONGEST = 1 << 24  # characters of one cell of the table
 # Of one that is read, a few thousand atoms: as Python's own syntax tree a literal takes some hundred times its length.
-LONGEST_LITERAL = 1 << 17
+LONGEST_LITERAL = 1 << 18
 
 
 class Row(NamedTuple):

@@ -80,8 +80,8 @@ def read(path: Path | str, kind: str) -> dict[str, Any]:
                 raise zipfile.BadZipFile(f"{packed[0]}: compressed")
             # And it counts places from the file's beginning, where zipfile finds an archive behind anything else: both must
             # read the same bytes.
-            parts, names = archive.infolist(), archive.namelist()
-            if len({*names}) < len(names) or min((info.header_offset for info in parts), default=0):
+            places, names = [info.header_offset for info in archive.infolist()], archive.namelist()
+            if len({*names}) < len(names) or min(places, default=0):
                 raise zipfile.BadZipFile("two archives in one, or a name twice")
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(bad)
