@@ -49,6 +49,8 @@ class HarmonicNet(InvariantScores):
         pool: Sequence[int] | None = None,
     ) -> None:
         super().__init__(group, channels, classes)
+        if isinstance(hidden, str) or not hidden:
+            raise ValueError(f"hidden: got {hidden!r}, expected a list of reps, one for each block")
         rep = group.rep([(channels, group.trivial)])
         blocks: list[torch.nn.Module] = []
         for i, text in enumerate(hidden):

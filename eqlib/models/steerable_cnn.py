@@ -64,6 +64,8 @@ class SteerableCNN(InvariantScores):
         channels: Positive = 1,
     ) -> None:
         super().__init__(group, channels, classes)
+        if isinstance(hidden, str) or not hidden:
+            raise ValueError(f"hidden: got {hidden!r}, expected a list of reps, one for each block")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation: got {activation!r}, expected one of {ACTIVATIONS}")
         rep = group.rep([(channels, group.trivial)])

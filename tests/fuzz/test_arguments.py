@@ -173,6 +173,8 @@ anything = st.one_of(
 TOGETHER = (
     "unknown simple type",
     "factors of",
+    "an irrep of",
+    "rep string",
     "acts on",
     "has no irrep",
     "belongs to",
