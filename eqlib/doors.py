@@ -266,7 +266,7 @@ def _array(name: str, value: Any) -> Any:
         kind = np.asarray(value).dtype.kind
     except (ValueError, TypeError, RuntimeError):  # rows of several lengths, tensors with gradients or elsewhere
         kind = "f" if hasattr(value, "shape") else "O"
-    if kind not in "biufc":
+    if kind not in "biuf":
         raise ValueError(f"{name}: got {_short(value)}, expected an array of numbers")
     return value
 
