@@ -612,6 +612,15 @@ def bomb_tar(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
     return path, lambda path: read_qm9(path, progress=False)
 
 
+def claim_xyz(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
+    """A frame of so many atoms that ASE alone would look for them all night."""
+    path = xyz(folder)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[5] = "9" * 15
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path, data.read_xyz
+
+
 def long_literal(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
     path = csv_table(folder)
     path.write_text(path.read_text(encoding="utf-8").replace("[0.0,", "[" + "1," * 2_000_000), encoding="utf-8")
@@ -621,11 +630,12 @@ def long_literal(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (claim_xyz, "frame 1, line 6: (got|truncated)"),
         (bomb_gzip, "truncated: got .* bytes, expected 400000016"),
         (claim_idx, "truncated: got .* bytes, expected 792"),
         (claim_npz, "spectra: 100 bytes of an array of 204000000000000"),
         (bomb_npz, "2400.* bytes unpacked"),
-        (bz2_npz, "spectra: compression of kind 12"),
+        (bz2_npz, "sizes: compression of kind 12"),
         (bomb_tar, "more than .* bytes without a molecule"),
         (long_literal, "got 4.* characters, expected at most"),
     ],
