@@ -156,14 +156,19 @@ def _by_ase(path: Path, energy: str) -> list[Frame]:
 
 
 def _there(path: Path) -> None:
-    """ValueError where a frame has more atoms than lines are left: ASE would look for them one by one, for hours."""
-    left = 0
+    """ValueError where a frame has more atoms than lines are left, or a property of 10,000 columns.
+
+    ASE would look for the atoms one by one, for hours, and make room for the columns.
+    """
+    left = number = 0
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             if left:
+                if left == number + 1 and (wide := re.search(r"Properties\s*=\s*\S*:\d{5,}", line)):
+                    raise ValueError(f"{wide[0][:80]!r}")
                 left -= 1
-            elif (number := count(line.strip())) is not None:
-                left = number + 1
+            elif (found := count(line.strip())) is not None:
+                number, left = found, found + 1
             else:
                 try:
                     int(line)
