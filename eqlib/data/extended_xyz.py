@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqlib.doubtful import named
+
 from .arrays import Array, count, real
 from .elements import ELEMENTS, NUMBERS
 from .molecules import BOHR, HARTREE, Molecules, as_molecules
@@ -91,14 +93,15 @@ def read_xyz(
         raise ValueError(f"{path}: got no frames, expected at least one")
     known = _checked(path, frames, units)
     e, a = ENERGY[units[0]], LENGTH[units[1]]
-    return as_molecules(
-        [n for frame in frames for n in frame.numbers],
-        a * np.concatenate([frame.positions for frame in frames]),
-        [len(frame.numbers) for frame in frames],
-        energies=e * np.array([frame.energy for frame in frames]) if "energy" in known else None,
-        forces=e / a * np.concatenate([frame.forces for frame in frames]) if "forces" in known else None,
-        dipoles=a * np.array([frame.dipole for frame in frames]) if "dipole" in known else None,
-    )
+    with named(path, "molecules in these units", "what is none"):
+        return as_molecules(
+            [n for frame in frames for n in frame.numbers],
+            a * np.concatenate([frame.positions for frame in frames]),
+            [len(frame.numbers) for frame in frames],
+            energies=e * np.array([frame.energy for frame in frames]) if "energy" in known else None,
+            forces=e / a * np.concatenate([frame.forces for frame in frames]) if "forces" in known else None,
+            dipoles=a * np.array([frame.dipole for frame in frames]) if "dipole" in known else None,
+        )
 
 
 def isolated_energies(
@@ -140,6 +143,7 @@ def _by_ase(path: Path, energy: str) -> list[Frame]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
+        _there(path)
         frames = [_of_atoms(atoms, energy) for atoms in read(path, index=":", format="extxyz")]
     except MemoryError:
         raise
@@ -149,6 +153,30 @@ def _by_ase(path: Path, energy: str) -> list[Frame]:
         raise ValueError(f"{path}: ASE cannot read it ({type(error).__name__}: {error})") from error
     lines = np.cumsum([1, *(len(frame.numbers) + 2 for frame in frames)])
     return [frame._replace(line=int(line)) for frame, line in zip(frames, lines[:-1], strict=True)]
+
+
+def _there(path: Path) -> None:
+    """ValueError where a frame has more atoms than lines are left, or a property of 10,000 columns.
+
+    ASE would look for the atoms one by one, for hours, and make room for the columns.
+    """
+    left = number = 0
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if left:
+                if left == number + 1 and (wide := re.search(r"Properties\s*=\s*\S*:\d{5,}", line)):
+                    raise ValueError(f"{wide[0][:80]!r}")
+                left -= 1
+            elif (found := count(line.strip())) is not None:
+                number, left = found, found + 1
+            else:
+                try:
+                    int(line)
+                except ValueError:  # ASE says so itself, or has a rule for it, or it is the end
+                    return
+                raise ValueError(f"number of atoms {line.strip()[:60]!r}")
+    if left:
+        raise ValueError(f"{left} lines less than its number of atoms")
 
 
 def _of_atoms(atoms: Any, energy: str) -> Frame:

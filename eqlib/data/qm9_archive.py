@@ -65,14 +65,15 @@ def read_qm9(path: Path | str, number: int | None = None, *, progress: bool = Tr
         )
     if not entries or (number is not None and len(entries) < number):
         raise ValueError(f"{path}: got {len(entries)} molecules, expected {number or 'at least 1'}")
-    return as_molecules(
-        [n for entry in entries for n in entry.numbers],
-        np.concatenate([entry.positions for entry in entries]),
-        [len(entry.numbers) for entry in entries],
-        energies=HARTREE * np.array([entry.U0 for entry in entries]),
-        moments=DEBYE * np.array([entry.mu for entry in entries]),
-        gaps=HARTREE * np.array([entry.gap for entry in entries]),
-    )
+    with named(path, "molecules", "what is none"):
+        return as_molecules(
+            [n for entry in entries for n in entry.numbers],
+            np.concatenate([entry.positions for entry in entries]),
+            [len(entry.numbers) for entry in entries],
+            energies=HARTREE * np.array([entry.U0 for entry in entries]),
+            moments=DEBYE * np.array([entry.mu for entry in entries]),
+            gaps=HARTREE * np.array([entry.gap for entry in entries]),
+        )
 
 
 def _entries(path: Path) -> Iterator[Entry]:

@@ -612,18 +612,51 @@ def bomb_tar(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
     return path, lambda path: read_qm9(path, progress=False)
 
 
+def claim_xyz(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
+    """A frame of so many atoms that ASE alone would look for them all night."""
+    path = xyz(folder)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[5] = "9" * 15
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path, data.read_xyz
+
+
 def long_literal(folder: Path) -> tuple[Path, Callable[[Path], Any]]:
     path = csv_table(folder)
     path.write_text(path.read_text(encoding="utf-8").replace("[0.0,", "[" + "1," * 2_000_000), encoding="utf-8")
     return path, data.read_phonon_csv
 
 
-@pytest.mark.parametrize("make", [bomb_gzip, claim_idx, claim_npz, bomb_npz, bz2_npz, bomb_tar, long_literal])
-def test_what_claims_or_unpacks_to_too_much_is_refused_before_memory_is_taken(make: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (claim_xyz, "frame 1, line 6: (got|truncated)"),
+        (bomb_gzip, "truncated: got .* bytes, expected 400000016"),
+        (claim_idx, "truncated: got .* bytes, expected 792"),
+        (claim_npz, "spectra: 100 bytes of an array of 204000000000000"),
+        (bomb_npz, "2400.* bytes unpacked"),
+        (bz2_npz, "sizes: compression of kind 12"),
+        (bomb_tar, "more than .* bytes without a molecule"),
+        (long_literal, "got 4.* characters, expected at most"),
+    ],
+)
+def test_what_claims_or_unpacks_to_too_much_is_refused_before_memory_is_taken(
+    make: Any, words: str, tmp_path: Path
+) -> None:
     path, reads = make(tmp_path)
     assert fault(Reader(lambda folder: path, reads), path, None) is None
-    with pytest.raises(ValueError, match=re.escape(str(path))):
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))}.*{words}"):
         reads(path)
+
+
+@pytest.mark.parametrize("name", ["kinds", "forces"])
+def test_an_array_whose_name_is_damaged_is_not_left_out(name: str, tmp_path: Path) -> None:
+    """Of those that a file need not have."""
+    reader = READERS[{"kinds": "jets npz", "forces": "molecules npz"}[name]]
+    path = reader.make(tmp_path)
+    path.write_bytes(path.read_bytes().replace(name.encode(), b"?" + name[1:].encode()))
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        reader.read(path)
 
 
 @pytest.mark.parametrize("word", ["1_0", "٣", "１.5"])
