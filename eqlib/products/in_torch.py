@@ -409,7 +409,7 @@ def _inverse_lengths(square: Tensor, mu: float) -> Tensor:
         inverse = torch.hypot(square, square.new_tensor(mu**2)).rsqrt_()
     else:
         inverse = torch.threshold(square, torch.finfo(square.dtype).tiny, 1.0).rsqrt_()
-    return inverse.add_(square - square)
+    return inverse.add_(square, alpha=0)
 
 
 def _transposed(x: Tensor) -> Tensor:
