@@ -90,6 +90,7 @@ def affordable(what: str, entries: int, instead: str = "", most: int = LIMIT) ->
 Positive: TypeAlias = int  # from 1
 Natural: TypeAlias = int  # from 0
 Few: TypeAlias = int  # from 1 to 1,000: what is made one by one
+Many: TypeAlias = int  # from 1 to 1,000,000: what is drawn one by one
 Degree: TypeAlias = int  # of harmonics, from 0 to 256
 Length: TypeAlias = float  # above 0, finite
 Share: TypeAlias = float  # from 0 to 1
@@ -283,6 +284,7 @@ SCALARS: dict[str, Check] = {
     "Positive": lambda name, value: count(name, value, 1, MOST_COUNT),
     "Natural": lambda name, value: count(name, value, 0, MOST_COUNT),
     "Few": lambda name, value: count(name, value, 1, 1000),
+    "Many": lambda name, value: count(name, value, 1, 10**6),
     "Degree": lambda name, value: count(name, value, 0, 256),
     "float": _number,
     "Length": _length,

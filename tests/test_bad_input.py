@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eqlib import graphs, groups, harmonics, kernels, models, nn, products
+from eqlib import graphs, groups, harmonics, kernels, models, nn, products, testing, training
 
 O3, SO3, O2, LORENTZ = groups.O3(), groups.SO3(), groups.O2(), groups.Lorentz()
 REP = O3.rep("2x0e+1o")
@@ -133,6 +133,17 @@ TABLE = {
         "kernel: got shape (1, 1, 5, 5), expected (1, 1, 3, 3)",
     ),
     "mask of another size": (lambda: nn.CircularMask(9)(torch.zeros(1, 1, 8, 8)), "expected pixels (9, 9)"),
+    "mask too small for its edge": (lambda: nn.CircularMask(1), "mask: size, edge, dimensions: got 1, 3.0, 2"),
+    "pbc that is no truth value": (
+        lambda: graphs.neighbours(torch.rand(2, 3), 1.0, torch.eye(3), O3.identity()),
+        "expected truth values, one of each lattice vector",
+    ),
+    "best that is an array": (lambda: training.Recipe(epochs=1, best=np.zeros((2, 2))), "best: got array"),
+    "resamples for hours": (lambda: training.bootstrap([1.0], resamples=10**7), "resamples: got 10000000"),
+    "samples below zero": (
+        lambda: testing.equivariance_error(torch.relu, SO3.rep("1"), SO3.rep("1"), samples=-1),
+        "samples: got -1",
+    ),
     "mask that is all edge": (lambda: nn.CircularMask(9, 5.0), "size, edge, dimensions: got 9, 5.0, 2"),
     "functions on a non-compact group": (
         lambda: nn.FourierActivation(LORENTZ.rep("(0,0)+(1,1)")),

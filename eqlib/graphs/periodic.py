@@ -222,7 +222,10 @@ def _bodies(
 
 def _lattice(cell: Tensor | None, pbc: bool | Sequence[bool] | Tensor | None, bodies: int, v: int) -> Floats:
     """(bodies, v, v), float64: the lattice vectors along which each body repeats, and zero for the others."""
-    repeats = torch.as_tensor(cell is not None if pbc is None else pbc).cpu()
+    try:
+        repeats = torch.as_tensor(cell is not None if pbc is None else pbc).cpu()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"pbc: got {pbc!r}, expected truth values, one of each lattice vector") from error
     if repeats.dtype != torch.bool or tuple(repeats.shape) not in ((), (v,), (bodies, v)):
         got = f"{repeats.dtype} {tuple(repeats.shape)}"
         raise ValueError(f"pbc: got {got}, expected torch.bool ({v},) or ({bodies}, {v}), a lattice vector each")

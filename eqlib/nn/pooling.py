@@ -40,7 +40,8 @@ class CircularMask(Constants):
         doors.affordable("mask", dimensions * size**dimensions if dimensions in (2, 3) else 0)
         if not 0 <= edge <= size / 2 or dimensions not in (2, 3):
             raise ValueError(
-                f"size, edge, dimensions: got {size!r}, {edge!r}, {dimensions!r}; expected pixels, at most half of them, 2 or 3"
+                f"mask: size, edge, dimensions: got {size!r}, {edge!r}, {dimensions!r}; "
+                "expected pixels, at most half of them, 2 or 3"
             )
         inside = size / 2 - np.linalg.norm(offsets(size, dimensions), axis=-1)
         ramp = np.clip(inside / edge, 0, 1) if edge else (inside >= 0).astype(float)

@@ -20,7 +20,7 @@ def equivariance_error(
     f: Callable[..., Tensor],
     rep_in: Rep | Sequence[Rep],
     rep_out: Rep,
-    samples: int = 8,
+    samples: Natural = 8,
     seed: Natural = 0,
     dtype: torch.dtype = torch.float64,
     scale: float = 1.0,

@@ -133,7 +133,7 @@ def grid_equivariance_error(
     size: Positive | None = None,
     seed: Natural = 0,
     dtype: torch.dtype = torch.float64,
-    samples: int = 4,
+    samples: Natural = 4,
     reach: float | None = None,
     inside: float | None = None,
     width: float = 3.0,

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from eqlib.doors import Natural, Positive, Share, typed
+from eqlib.doors import Many, Natural, Share, typed
 
 SURVIVORS = 100  # fewer background events than this measure no rejection
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 @typed
 def bootstrap(
-    values: ArrayLike, level: float = 0.95, resamples: Positive = 2000, seed: Natural = 0
+    values: ArrayLike, level: float = 0.95, resamples: Many = 2000, seed: Natural = 0
 ) -> tuple[float, float, float]:
     """Mean of values (n,) and the ends of its percentile bootstrap interval (Efron and Tibshirani 1993, Ch. 13).
 
@@ -33,7 +33,7 @@ def bootstrap(
 
 @typed
 def paired(
-    a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: Positive = 2000, seed: Natural = 0
+    a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: Many = 2000, seed: Natural = 0
 ) -> tuple[float, float, float]:
     """Mean of a - b and its interval, as `bootstrap`, for values (n,) of two methods on the same examples.
 
@@ -83,7 +83,7 @@ def paired_auc(
     scores_b: ArrayLike,
     labels: ArrayLike,
     level: float = 0.95,
-    resamples: Positive = 1000,
+    resamples: Many = 1000,
     seed: Natural = 0,
 ) -> tuple[float, float, float]:
     """Difference of two taggers' areas on the same examples, auc(a) - auc(b), and its percentile bootstrap interval.
@@ -131,7 +131,7 @@ def bootstrap_rejection(
     labels: ArrayLike,
     efficiency: Share,
     level: float = 0.95,
-    resamples: Positive = 500,
+    resamples: Many = 500,
     seed: Natural = 0,
 ) -> tuple[float, float, float] | None:
     """`rejection` and the ends of its percentile bootstrap interval; None where `rejection` is.

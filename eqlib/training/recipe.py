@@ -76,7 +76,7 @@ class Recipe:
             raise ValueError(f"weight_decay: got {self.weight_decay!r}, expected a finite number, at least 0")
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip: got {self.clip!r}, expected None or a number above 0")
-        if self.best not in (None, "min", "max"):
+        if self.best is not None and not (isinstance(self.best, str) and self.best in ("min", "max")):
             raise ValueError(f'best: got {self.best!r}, expected None, "min" or "max"')
 
 

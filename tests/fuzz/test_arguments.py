@@ -196,6 +196,7 @@ TOGETHER = (
     "are different functions",
     "generators",
     "matrices",
+    "only one element tensors",  # int, for a function that is called with tensors, says so itself
 )
 
 
