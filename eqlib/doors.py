@@ -195,6 +195,8 @@ def _one(option: str) -> Check | None:
         return functools.partial(_sequence, option)
     if option.startswith("Mapping["):
         return functools.partial(_instance, lambda value: isinstance(value, Mapping), "a dict")
+    if option.startswith("Callable[[],"):
+        return functools.partial(_instance, _makes, "a function of no arguments, such as `lambda: ...`")
     if option.startswith("Callable["):
         return functools.partial(_instance, callable, "a function")
     short = option.rpartition(".")[2]
@@ -242,6 +244,21 @@ def _instance(fits: Callable[[Any], bool], wanted: str, name: str, value: Any) -
     if not fits(value):
         raise ValueError(f"{name}: got {_short(value)}, expected {wanted}")
     return value
+
+
+def _makes(value: Any) -> bool:
+    """Whether this can be called without arguments; a module is what such a function makes."""
+    if not callable(value) or _is_a("Module", value):
+        return False
+    try:
+        signature = inspect.signature(value)
+    except ValueError:  # of some built-in functions nothing is known
+        return True
+    try:
+        signature.bind()
+    except TypeError:
+        return False
+    return True
 
 
 def _number(name: str, value: Any) -> Any:

@@ -133,6 +133,14 @@ TABLE = {
         "kernel: got shape (1, 1, 5, 5), expected (1, 1, 3, 3)",
     ),
     "mask of another size": (lambda: nn.CircularMask(9)(torch.zeros(1, 1, 8, 8)), "expected pixels (9, 9)"),
+    "a module where a function makes one": (
+        lambda: models.AngularNetwork(REP, 1, 1, kernels.Bessel(4, 3.0), 1.0),
+        "expected a function of no arguments",
+    ),
+    "a function of one argument where none is given": (
+        lambda: models.TensorFieldNetwork(REP, REP, [REP], 1, lambda x: x),
+        "radial: got <function",
+    ),
     "mask too small for its edge": (lambda: nn.CircularMask(1), "mask: size, edge, dimensions: got 1, 3.0, 2"),
     "pbc that is no truth value": (
         lambda: graphs.neighbours(torch.rand(2, 3), 1.0, torch.eye(3), O3.identity()),

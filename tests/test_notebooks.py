@@ -308,6 +308,14 @@ def tags(number: int, *names: str) -> Callable[[NotebookNode], None]:
     return lambda page: code_cell(page, number).metadata.update(tags=list(names))
 
 
+def bound_again(page: NotebookNode) -> None:
+    """A slider's function calls another one, which reads a name that the next cell binds anew."""
+    code_cell(page, 3).update(
+        source="one = 3\ndef half(): return one / 2\ndef plot(x): return x * half()\nviz.slider(plot)"
+    )
+    code_cell(page, 4).update(source="one = 5\nprint(one)")
+
+
 def swap(old: str, new: str) -> Callable[[NotebookNode], None]:
     return lambda page: replaced(page, old, new)
 
@@ -424,6 +432,7 @@ BAD: dict[str, tuple[Callable[[NotebookNode], None], str]] = {
     "jpeg": (outputs(11, drawn(data={"image/jpeg": "AAAA"}), caption()), "no PNG"),
     "widget view": (outputs(3, printed("3\n"), new_output("display_data", data=widget)), "holds a widget"),
     "widget state": (lambda page: page.metadata.update(widgets={}), "widget state"),
+    "a slider's name bound again": (bound_again, "binds 'one' again, which the slider of cell"),
     "26 lines": (long_cell, "26 lines of code"),
     "long median": (long_median, "the median code cell has"),
     "two H1": (swap("## Summary", "# Summary"), "2 H1 headings"),

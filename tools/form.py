@@ -9,9 +9,11 @@ no other.
 
 from __future__ import annotations
 
+import ast
 import base64
 import re
 import statistics
+import symtable
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +125,7 @@ def problems(notebook: NotebookNode, name: str) -> list[str]:
     found += prediction_problems(notebook.cells)
     found += exercise_problems(notebook.cells)
     found += rhythm_problems(notebook)
+    found += slider_problems(notebook.cells)
     if not CELLS[0] <= len(notebook.cells) <= CELLS[1]:
         found.append(f"{len(notebook.cells)} cells, not {CELLS[0]} to {CELLS[1]}")
     lines = [code_lines(cell.source) for cell in code]
@@ -240,6 +243,39 @@ def rhythm_problems(notebook: NotebookNode) -> Iterator[str]:
     outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
     if not any(kind.startswith("image/") for output in outputs for kind in output.get("data", {})):
         yield "no picture"
+
+
+def slider_problems(cells: list[NotebookNode]) -> Iterator[str]:
+    """Names that a slider's functions read and a later cell binds again: from then on it shows something else."""
+    reads: dict[str, set[str]] = {}  # of each function of the page, the page's names that it reads
+    kept: dict[str, int] = {}  # names that sliders read so far, and the first cell that does
+    for place, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
+        source = re.sub(r"^[%!].*$", "", cell.source, flags=re.MULTILINE)
+        table = symtable.symtable(source, "cell", "exec")
+        bound = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
+        for name in sorted(bound & kept.keys()):
+            yield f"cell {place}: binds {name!r} again, which the slider of cell {kept[name]} reads"
+        reads.update({one.get_name(): page_names(one) for one in table.get_children()})
+        found, more = set[str](), set[str]()
+        for call in ast.walk(ast.parse(source)):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "viz.slider":
+                for given in (*call.args, *(one.value for one in call.keywords)):
+                    if isinstance(given, ast.Name):
+                        more |= reads.get(given.id, set())
+                    elif isinstance(given, ast.Lambda):
+                        more |= page_names(symtable.symtable(ast.unparse(given), "given", "eval"))
+        while more := more - found:
+            found |= more
+            more = set[str]().union(*(reads.get(name, ()) for name in more))
+        kept |= dict.fromkeys(found - kept.keys(), place)
+
+
+def page_names(table: symtable.SymbolTable) -> set[str]:
+    """The page's own names that a function reads, functions inside it too."""
+    names = {one.get_name() for one in table.get_symbols() if one.is_referenced() and one.is_global()}
+    return names.union(*map(page_names, table.get_children()))
 
 
 def cell_problems(cell: NotebookNode) -> Iterator[str]:
