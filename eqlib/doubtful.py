@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,22 @@ def named(path: Path | str, expected: str, got: str = "a damaged file or another
         if type(error) is ValueError and str(path) in str(error):
             raise
         raise ValueError(f"{path}: got {got} ({type(error).__name__}: {error}), expected {expected}") from error
+
+
+def dies(script: str, path: Path | str, seconds: float = 60) -> bool:
+    """Whether a process of its own dies, or never ends, of this script with the file's name as its argument.
+
+    For files that a library in C reads: what crashes it there ends no session here. An exception in the script is no death.
+
+    >>> dies("import os; os.abort()", "some.h5"), dies("open(some)", "some.h5")
+    (True, False)
+    """
+    command = [sys.executable, "-P", "-c", script, str(path)]  # -P: no module of the folder that the reader works in
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode not in (0, 1)
 
 
 def most_unpacked(path: Path | str) -> int:

@@ -146,7 +146,10 @@ TABLE = {
         lambda: graphs.neighbours(torch.rand(2, 3), 1.0, torch.eye(3), O3.identity()),
         "expected truth values, one of each lattice vector",
     ),
-    "best that is an array": (lambda: training.Recipe(epochs=1, batch_size=1, best=np.zeros((2, 2))), "best: got array"),
+    "best that is an array": (
+        lambda: training.Recipe(epochs=1, batch_size=1, best=np.zeros((2, 2))),
+        "best: got array",
+    ),
     "resamples for hours": (lambda: training.bootstrap([1.0], resamples=10**7), "resamples: got 10000000"),
     "samples below zero": (
         lambda: testing.equivariance_error(torch.relu, SO3.rep("1"), SO3.rep("1"), samples=-1),

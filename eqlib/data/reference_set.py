@@ -16,10 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from eqlib.doubtful import named, stamp, unchanged
+from eqlib.doubtful import dies, named, stamp, unchanged
 
 from .jet_sets import Jets
 
+# What is read of a file below: its table, the table's attributes, its first row and its last.
+PROBE = """
+import sys, tables
+with tables.open_file(sys.argv[1]) as file:
+    table = file.get_node("/table/table")
+    for name in table._v_attrs._v_attrnames:
+        table._v_attrs._g_getattr(table, name)
+    table.read(0, 1), table.read(max(0, table.nrows - 1))
+"""
 COLUMNS = ("E", "PX", "PY", "PZ")
 MOST = 200  # constituents of a jet in these files
 LABEL = "is_signal_new"
@@ -41,6 +50,9 @@ class ReferenceFile:
                 f"{path}: no such file. train.h5, val.h5 and test.h5 are at doi:10.5281/zenodo.2603256"
             )
         self._stamp = stamp(self.path)
+        self._tables()
+        if dies(PROBE, self.path):  # the library has bugs: of 5,000 damaged files two ended the process that read them
+            raise ValueError(f"{path}: got a file on which the HDF5 library crashes, expected {EXPECTED}")
         with self._open() as table:
             self._number, self._places = int(table.nrows), _places(table)
         names = [f"{name}_{n}" for n in range(MOST) for name in COLUMNS]
@@ -84,13 +96,17 @@ class ReferenceFile:
             found = Jets.from_momenta(momenta, momenta[..., 0] > 0, labels.astype(np.int64))
         return replace(found, most=particles)
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[Any]:
-        """Its table, open; what the HDF5 library says against it as a ValueError that names the file."""
+    def _tables(self) -> Any:
         try:
             import tables
         except ImportError as error:
             raise ImportError(f'the reference set\'s files need tables ({error}): pip install "eqlib[hdf5]"') from error
+        return tables
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Any]:
+        """Its table, open; what the HDF5 library says against it as a ValueError that names the file."""
+        tables = self._tables()
         try:
             with tables.open_file(str(self.path)) as file:
                 table = file.get_node("/table/table")

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from eqlib import data
+from eqlib import data, doubtful
+from eqlib.data import reference_set
 from tests.jet_files import momenta_of, write_hdf5
 
 
@@ -37,6 +38,15 @@ def test_wrong_numbers_are_refused(tmp_path):
             data.reference_jets(path, **options)
     with pytest.raises(FileNotFoundError, match=r"none.h5: no such file. train.h5"):
         data.reference_jets(tmp_path / "none.h5", 1)
+
+
+def test_a_file_on_which_the_library_crashes(tmp_path, monkeypatch):
+    """Found by chance in one of 2,500 damaged files; here by a script that kills itself, or never ends."""
+    path = write_hdf5(tmp_path / "test.h5", 2)
+    monkeypatch.setattr(reference_set, "PROBE", "import os; os.abort()")
+    with pytest.raises(ValueError, match=r"test.h5: got a file on which the HDF5 library crashes"):
+        data.reference_jets(path, 1)
+    assert doubtful.dies("while True: pass", path, seconds=0.5)
 
 
 def test_without_tables_the_message_says_what_to_install(tmp_path, monkeypatch):
