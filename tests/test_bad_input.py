@@ -141,6 +141,7 @@ TABLE = {
         lambda: models.TensorFieldNetwork(REP, REP, [REP], 1, lambda x: x),
         "radial: got <function",
     ),
+    "a network of no blocks": (lambda: models.GroupCNN(groups.Cyclic(4), []), r"channels: got []"),
     "mask too small for its edge": (lambda: nn.CircularMask(1), "mask: size, edge, dimensions: got 1, 3.0, 2"),
     "pbc that is no truth value": (
         lambda: graphs.neighbours(torch.rand(2, 3), 1.0, torch.eye(3), O3.identity()),

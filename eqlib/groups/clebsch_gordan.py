@@ -21,6 +21,7 @@ CUT = 1e-11  # entries below are zeros that a selection rule forbids
 TOLERANCE = 1e-10  # residual above which a solved tensor is an error
 FEW = 3_000_000  # entries to check below which dense products are faster
 MOST_DENSE = 2**27  # entries: one gigabyte
+KEPT_DENSE = 2**14  # entries of a dense tensor that is kept beside the sparse one, which the group keeps for good: 128 kB
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class CG:
 
     @cached_property
     def _dense(self) -> Array:
+        return self._made_dense()
+
+    def _made_dense(self) -> Array:
         out = np.zeros(self.shape)
         out[tuple(self.indices.T)] = self.values
         out.setflags(write=False)
@@ -60,7 +64,7 @@ class CG:
                 f"a dense tensor of shape {self.shape} takes {size * 8 / 2**30:.1f} GiB, more than 1: "
                 f"use indices and values, {len(self.values)} entries"
             )
-        return self._dense
+        return self._dense if size <= KEPT_DENSE else self._made_dense()
 
 
 def clebsch_gordan(a: Irrep, b: Irrep, c: Irrep) -> CG:

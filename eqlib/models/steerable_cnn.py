@@ -124,6 +124,8 @@ class GroupCNN(SteerableCNN):
         norm: bool = True,
         pool: Sequence[int] | None = None,
     ) -> None:
+        if not len(channels):
+            raise ValueError(f"channels: got {channels!r}, expected a number for each block, at least one")
         rep = regular(group)[0]
         hidden = [fields(rep, c) for c in channels]
         pool = range(len(channels) - 1) if pool is None else pool
