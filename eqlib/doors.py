@@ -91,6 +91,7 @@ Positive: TypeAlias = int  # from 1
 Natural: TypeAlias = int  # from 0
 Few: TypeAlias = int  # from 1 to 1,000: what is made one by one
 Many: TypeAlias = int  # from 1 to 1,000,000: what is drawn one by one
+Sampled: TypeAlias = int  # from 0 to 10,000: elements of a group, of which each has its matrices
 Degree: TypeAlias = int  # of harmonics, from 0 to 256
 Length: TypeAlias = float  # above 0, finite
 Share: TypeAlias = float  # from 0 to 1
@@ -302,6 +303,7 @@ SCALARS: dict[str, Check] = {
     "Natural": lambda name, value: count(name, value, 0, MOST_COUNT),
     "Few": lambda name, value: count(name, value, 1, 1000),
     "Many": lambda name, value: count(name, value, 1, 10**6),
+    "Sampled": lambda name, value: count(name, value, 0, 10_000),
     "Degree": lambda name, value: count(name, value, 0, 256),
     "float": _number,
     "Length": _length,

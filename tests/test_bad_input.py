@@ -142,6 +142,11 @@ TABLE = {
         "radial: got <function",
     ),
     "a network of no blocks": (lambda: models.GroupCNN(groups.Cyclic(4), []), r"channels: got []"),
+    "samples for hours": (
+        lambda: testing.equivariance_error(torch.relu, SO3.rep("1"), SO3.rep("1"), samples=10**7),
+        "samples: got 10000000, expected a whole number from 0 to 10000",
+    ),
+    "gaussians beyond number": (lambda: kernels.RestFrame(10**7, 1.0), "gaussians: got 10000000"),
     "mask too small for its edge": (lambda: nn.CircularMask(1), "mask: size, edge, dimensions: got 1, 3.0, 2"),
     "pbc that is no truth value": (
         lambda: graphs.neighbours(torch.rand(2, 3), 1.0, torch.eye(3), O3.identity()),

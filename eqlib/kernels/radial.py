@@ -248,7 +248,7 @@ class RestFrame(torch.nn.Module):
 
     def __init__(self, gaussians: Positive, cutoff: Length, powers: Few = 1) -> None:
         super().__init__()
-        self.gaussians, self.powers = Gaussians(gaussians, cutoff), _positive("powers", powers)
+        self.gaussians, self.powers = Gaussians(_positive("gaussians", gaussians), cutoff), _positive("powers", powers)
         self.cutoff, self.number = self.gaussians.cutoff, gaussians * powers
 
     def forward(self, invariants: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eqlib.doors import Natural, typed
+from eqlib.doors import Natural, Sampled, typed
 from eqlib.groups import Element, Group, Rep
 
 AT_ONCE = 4000  # numbers of a feature
@@ -20,7 +20,7 @@ def equivariance_error(
     f: Callable[..., Tensor],
     rep_in: Rep | Sequence[Rep],
     rep_out: Rep,
-    samples: Natural = 8,
+    samples: Sampled = 8,
     seed: Natural = 0,
     dtype: torch.dtype = torch.float64,
     scale: float = 1.0,

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from eqlib.doors import Natural, Positive, typed
+from eqlib.doors import Natural, Positive, Sampled, typed
 from eqlib.groups import Element, Group, Rep
 from eqlib.groups.planar import turn
 from eqlib.kernels.grid_basis import offsets
@@ -133,7 +133,7 @@ def grid_equivariance_error(
     size: Positive | None = None,
     seed: Natural = 0,
     dtype: torch.dtype = torch.float64,
-    samples: Natural = 4,
+    samples: Sampled = 4,
     reach: float | None = None,
     inside: float | None = None,
     width: float = 3.0,
