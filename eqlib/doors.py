@@ -93,11 +93,12 @@ Few: TypeAlias = int  # from 1 to 1,000: what is made one by one
 Many: TypeAlias = int  # from 1 to 1,000,000: what is drawn one by one
 Sampled: TypeAlias = int  # from 0 to 10,000: elements of a group, of which each has its matrices
 Degree: TypeAlias = int  # of harmonics, from 0 to 256
-Length: TypeAlias = float  # above 0, finite
+Length: TypeAlias = float  # above 0, finite, and so its square
 Share: TypeAlias = float  # from 0 to 1
 AnyGroup: TypeAlias = Any  # a Group, in files that group.py itself imports
 
 MOST_COUNT = 2**31 - 1
+SHORTEST = 1e-30  # a length whose square is a number in float64, and its inverse too
 #: What an annotated class is called in a message, where more than its name helps.
 HINTS = {"Rep": ", as G.rep(...) makes it", "Irrep": ", as G.irrep(...) makes it", "Group": ", as of eqlib.groups"}
 KNOWN = {"Rep", "Irrep", "Group", "Element", "Embedding", "Tensor", "Module", "Edges", "Simple", "CG"}
@@ -269,8 +270,8 @@ def _number(name: str, value: Any) -> Any:
 
 
 def _length(name: str, value: Any) -> Any:
-    if not 0 < _number(name, value) < float("inf"):
-        raise ValueError(f"{name}: got {value!r}, expected a positive and finite number")
+    if not SHORTEST <= _number(name, value) <= 1 / SHORTEST:
+        raise ValueError(f"{name}: got {value!r}, expected a positive and finite number, {SHORTEST} ... {1 / SHORTEST}")
     return value
 
 

@@ -147,6 +147,7 @@ TABLE = {
         "samples: got 10000000, expected a whole number from 0 to 10000",
     ),
     "gaussians beyond number": (lambda: kernels.RestFrame(10**7, 1.0), "gaussians: got 10000000"),
+    "a cut-off whose square is none": (lambda: kernels.Bessel(2, 1e-204), "cutoff: got 1e-204, expected a positive"),
     "mask too small for its edge": (lambda: nn.CircularMask(1), "mask: size, edge, dimensions: got 1, 3.0, 2"),
     "pbc that is no truth value": (
         lambda: graphs.neighbours(torch.rand(2, 3), 1.0, torch.eye(3), O3.identity()),
