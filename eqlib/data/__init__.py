@@ -42,6 +42,8 @@ from .phonons import heat_capacity, mean_frequency
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
+from .structure_file import read_structure
+from .structures import Structure
 from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "Spins",
     "Split",
     "Splits",
+    "Structure",
     "Volumes",
     "acac",
     "alloys",
@@ -94,6 +97,7 @@ __all__ = [
     "random_turns",
     "read_idx",
     "read_phonon_csv",
+    "read_structure",
     "read_xyz",
     "reference_jets",
     "rename_nodes",
