@@ -22,6 +22,7 @@ from .charges import (
 from .crystal_file import alloys
 from .crystal_graphs import CrystalGraphs
 from .crystals import Crystals, as_crystals
+from .docking import Docking, DockingQuality, docking_quality
 from .extended_xyz import isolated_energies, read_xyz
 from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
@@ -50,6 +51,8 @@ __all__ = [
     "Bodies",
     "CrystalGraphs",
     "Crystals",
+    "Docking",
+    "DockingQuality",
     "DownloadError",
     "JetFiles",
     "JetInputs",
@@ -73,6 +76,7 @@ __all__ = [
     "cache_folder",
     "check_images",
     "digits",
+    "docking_quality",
     "download",
     "draw_cubes",
     "electric_magnetic",
