@@ -101,7 +101,7 @@ MOST_COUNT = 2**31 - 1
 SHORTEST = 1e-30  # a length whose square is a number in float64, and its inverse too
 #: What an annotated class is called in a message, where more than its name helps.
 HINTS = {"Rep": ", as G.rep(...) makes it", "Irrep": ", as G.irrep(...) makes it", "Group": ", as of eqlib.groups"}
-KNOWN = {"Rep", "Irrep", "Group", "Element", "Embedding", "Tensor", "Module", "Edges", "Simple", "CG"}
+KNOWN = {"Rep", "Irrep", "Group", "Element", "Embedding", "Tensor", "Module", "Edges", "Simple", "CG", "Structure"}
 P = ParamSpec("P")
 T = TypeVar("T")
 

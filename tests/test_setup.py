@@ -197,6 +197,7 @@ def test_bounds_are_bounds_and_extras_are_there():
     assert set(PROJECT["optional-dependencies"]) == {
         "fast",
         "hdf5",
+        "complexes",
         "course",
         "test",
         "docs",

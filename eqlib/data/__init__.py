@@ -22,6 +22,7 @@ from .charges import (
 from .crystal_file import alloys
 from .crystal_graphs import CrystalGraphs
 from .crystals import Crystals, as_crystals
+from .docking import Docking, DockingQuality, docking_quality
 from .extended_xyz import isolated_energies, read_xyz
 from .fetch import DownloadError, cache_folder, download
 from .images import Split, Splits, rotate, shift
@@ -42,12 +43,16 @@ from .phonons import heat_capacity, mean_frequency
 from .reference_set import reference_jets
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
+from .structure_file import read_structure
+from .structures import Structure
 from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 
 __all__ = [
     "Bodies",
     "CrystalGraphs",
     "Crystals",
+    "Docking",
+    "DockingQuality",
     "DownloadError",
     "JetFiles",
     "JetInputs",
@@ -60,6 +65,7 @@ __all__ = [
     "Spins",
     "Split",
     "Splits",
+    "Structure",
     "Volumes",
     "acac",
     "alloys",
@@ -70,6 +76,7 @@ __all__ = [
     "cache_folder",
     "check_images",
     "digits",
+    "docking_quality",
     "download",
     "draw_cubes",
     "electric_magnetic",
@@ -94,6 +101,7 @@ __all__ = [
     "random_turns",
     "read_idx",
     "read_phonon_csv",
+    "read_structure",
     "read_xyz",
     "reference_jets",
     "rename_nodes",
