@@ -19,6 +19,16 @@ from .charges import (
     field_tensor,
     moving_charges,
 )
+from .complexes import (
+    KINDS,
+    Complex,
+    Interface,
+    atom_kinds,
+    benchmark_complexes,
+    benchmark_names,
+    docked_complex,
+    superposed,
+)
 from .crystal_file import alloys
 from .crystal_graphs import CrystalGraphs
 from .crystals import Crystals, as_crystals
@@ -48,12 +58,15 @@ from .structures import Structure
 from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 
 __all__ = [
+    "KINDS",
     "Bodies",
+    "Complex",
     "CrystalGraphs",
     "Crystals",
     "Docking",
     "DockingQuality",
     "DownloadError",
+    "Interface",
     "JetFiles",
     "JetInputs",
     "JetStream",
@@ -72,10 +85,14 @@ __all__ = [
     "as_crystals",
     "as_images",
     "as_molecules",
+    "atom_kinds",
+    "benchmark_complexes",
+    "benchmark_names",
     "boost_jets",
     "cache_folder",
     "check_images",
     "digits",
+    "docked_complex",
     "docking_quality",
     "download",
     "draw_cubes",
@@ -114,6 +131,7 @@ __all__ = [
     "small_molecules",
     "spins_on_graphs",
     "subjettiness",
+    "superposed",
     "tetris",
     "tetris_volumes",
     "to_irreps",

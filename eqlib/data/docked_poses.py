@@ -46,7 +46,7 @@ class Candidates:
 
 
 def measure(receptor: Surface, ligand: Surface, rotation: Array, shift: Array) -> Array:
-    """Contacts (pairs of heavy atoms within 5 angstrom), clashes (within 3) and buried surface, square angstrom, of a pose: (3,)."""
+    """Of a pose, (3,): contacts, pairs of atoms within 5 angstrom; clashes, within 3; buried surface, square angstrom."""
     moved = ligand.positions @ rotation.T + shift
     low, high = receptor.positions.min(0) - TOUCH, receptor.positions.max(0) + TOUCH
     near = moved[((moved > low) & (moved < high)).all(1)]
@@ -69,8 +69,8 @@ def candidates(
 ) -> Candidates:
     """Poses of a ligand, which stands in its right place, against a receptor: `turns` turns of either sort.
 
-    quality: DockQ of a rotation (3, 3) and a shift (3,). near, far: how many shifts of each turn; of far ones, they are drawn from
-    three times as many with the most contacts. It takes about 10 s for 2,000 atoms against 1,500.
+    quality: DockQ of a rotation (3, 3) and a shift (3,). near, far: how many shifts of each turn; far ones are drawn from three
+    times as many with the most contacts. It takes about 10 s for 2,000 atoms against 1,500.
     """
     rng, grid, found = np.random.default_rng(seed), DockingGrid(receptor, ligand), []
     for turn in range(2 * turns):
@@ -117,12 +117,13 @@ def matched(poses: Candidates, good: Positive = 5, bad: Positive = 95, seed: Nat
     reach = np.reshape(cKDTree(places[bads]).query(places[goods], k=crowd)[0], (len(goods), -1))[:, -1]
     amid = goods[np.argsort(reach, kind="stable")][: max(good, len(goods) // 2)]
     chosen = rng.choice(amid, good, replace=False)
-    free, total, taken = np.ones(len(bads), dtype=bool), np.zeros(3), []
+    free, total = np.ones(len(bads), dtype=bool), np.zeros(3)
+    taken: list[int] = []
     while len(taken) < bad:
         for one in rng.permutation(chosen)[: bad - len(taken)]:
             apart = places[bads] - places[one]
             cost = (apart**2).sum(1) + 4 * ((total + apart) ** 2).sum(1)
             pick = int(np.where(free, cost, np.inf).argmin())
             total, free[pick] = total + apart[pick], False
-            taken.append(bads[pick])
+            taken.append(int(bads[pick]))
     return np.concatenate([chosen, np.array(taken)])

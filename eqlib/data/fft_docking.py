@@ -1,7 +1,7 @@
 """Rigid docking on a grid: every shift of one molecule against another at once, by Fourier transforms.
 
-E. Katchalski-Katzir et al., Proc. Natl. Acad. Sci. 89, 2195 (1992): one molecule is a core and a layer around it, the other one its
-atoms; their correlations count the atoms in the core (clashes) and in the layer (contacts) for every shift of the grid.
+E. Katchalski-Katzir et al., Proc. Natl. Acad. Sci. 89, 2195 (1992): one molecule is a core and a layer around it, the other one
+its atoms; their correlations count the atoms in the core (clashes) and in the layer (contacts) for every shift of the grid.
 """
 
 from __future__ import annotations

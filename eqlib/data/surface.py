@@ -29,7 +29,8 @@ def on_sphere(number: int) -> Array:
 class Surface:
     """Atoms with the points of their spheres that water can reach (A. Shrake and J. Rupley, J. Mol. Biol. 79, 351, 1973).
 
-    positions (n, 3) and radii (n,), angstrom; points (m, 3), owners (m,), the atom of each point, and areas (m,), square angstrom.
+    positions (n, 3) and radii (n,), angstrom; points (m, 3), owners (m,), the atom of each point, and areas (m,),
+    square angstrom.
     """
 
     positions: Array
