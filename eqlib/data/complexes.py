@@ -1,4 +1,4 @@
-"""Complexes of two proteins with poses to rank, a few of them acceptable; from structures, or from a folder of Docking Benchmark 5.
+"""Complexes of two proteins with poses to rank, some acceptable; from structures, or from a folder of Docking Benchmark 5.
 
 The partners are those that were measured alone, each superposed on its place in the complex, so that they do not fit as a key
 does. Poses are those of `docked_poses`, labels those of `docking`.
@@ -56,6 +56,9 @@ class Interface:
 
     kinds (N,), positions (N, 3), angstrom, residues (N,), alpha (R,), partner (R,), 0 receptor and 1 ligand; sources (R,), the
     number of each residue in its own partner.
+
+    >>> Interface(*(np.zeros(0, np.int64), np.zeros((0, 3)), *[np.zeros(0, np.int64)] * 4)).positions.shape
+    (0, 3)
     """
 
     kinds: NDArray[np.int64]
@@ -72,6 +75,11 @@ class Complex:
 
     receptor, ligand: `Structure`. rotations (P, 3, 3), shifts (P, 3), angstrom. labels (P, 4), see `LABELS`; a pose is acceptable
     from a DockQ of 0.23 on. measures (P, 3): contacts, clashes, buried surface, which tell nothing (see `docked_poses`).
+
+    >>> one = Structure(np.zeros((1, 3)), [6], ["CA"], [0], ["GLY"], ["A"], [1], [""], [0])
+    >>> found = Complex("two atoms", one, one, [np.eye(3)], [[4.0, 0, 0]], [[1, 0, 0, 1]], [[1, 0, 0]])
+    >>> found.acceptable.tolist(), found.interface(0).positions.tolist()
+    ([True], [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0]])
     """
 
     name: str
@@ -114,16 +122,19 @@ class Complex:
             near[structure.alpha[residues]] = True
             atoms = np.flatnonzero(near)
             parts.append((structure, x[atoms], atoms, residues))
-        kinds, residues, alpha, atoms_before, residues_before = [], [], [], 0, 0
+        kinds: list[NDArray[np.int64]] = []
+        residue: list[NDArray[np.int64]] = []
+        alpha: list[NDArray[np.int64]] = []
+        atoms_before = residues_before = 0
         for structure, _, atoms, own in parts:
             kinds.append(atom_kinds(structure)[atoms])
-            residues.append(np.searchsorted(own, structure.residues[atoms]) + residues_before)
+            residue.append(np.searchsorted(own, structure.residues[atoms]) + residues_before)
             alpha.append(np.searchsorted(atoms, structure.alpha[own]) + atoms_before)
             atoms_before, residues_before = atoms_before + len(atoms), residues_before + len(own)
         return Interface(
             np.concatenate(kinds),
             np.concatenate([x for _, x, _, _ in parts]),
-            np.concatenate(residues),
+            np.concatenate(residue),
             np.concatenate(alpha),
             np.repeat([0, 1], [len(own) for *_, own in parts]),
             np.concatenate([own for *_, own in parts]),
@@ -132,7 +143,14 @@ class Complex:
 
 @typed
 def superposed(structure: Structure, on: Structure) -> Structure:
-    """A protein moved so that its alpha carbons lie closest to those of another form of it; residues are paired by sequence."""
+    """A protein moved so that its alpha carbons lie closest to those of another form of it; residues are paired by sequence.
+
+    >>> alpha = [[0.0, 0, 0], [3.8, 0, 0], [5.0, 3.6, 0], [8.0, 4.0, 2.0]]
+    >>> of = [6] * 4, ["CA"] * 4, range(4), ["GLY", "SER", "ALA", "LEU"], ["A"] * 4, range(4), [""] * 4, range(4)
+    >>> there = Structure(alpha, *of)
+    >>> np.allclose(superposed(there.moved([[0, -1, 0], [1, 0, 0], [0, 0, 1]], [1, 2, 3]), there).positions, alpha)
+    True
+    """
     ours, theirs = paired("structure", structure, on)
     one, other = structure.positions[structure.alpha[ours]], on.positions[on.alpha[theirs]]
     a, b = one.mean(axis=0), other.mean(axis=0)
@@ -155,6 +173,10 @@ def docked_complex(
     """A complex with 100 poses, 5 of them acceptable and first, of two partners as they are alone; some 10 to 40 s.
 
     None where fewer than 5 acceptable ones are found: then the partners, as they are alone, do not fit.
+
+    >>> found = docked_complex("1AVX", *natives, receptor, ligand)  # doctest: +SKIP
+    >>> found.labels[0]  # doctest: +SKIP
+    array([0.19, 3.06, 5.58, 0.36])
     """
     receptor, ligand = superposed(receptor, native_receptor), superposed(ligand, native_ligand)
     docking = Docking(native_receptor, native_ligand, receptor, ligand)
@@ -183,6 +205,9 @@ def benchmark_names(folder: str | os.PathLike[str]) -> list[str]:
     """The complexes of a folder with files such as 1AVX_r_u.pdb and the three others of a complex, by name.
 
     ValueError for a complex that lacks a file, and for a folder without any.
+
+    >>> benchmark_names("BM5")[:2]  # doctest: +SKIP
+    ['1A2K', '1AHW']
     """
     folder = Path(folder)
     names = sorted({path.name.split("_")[0] for path in folder.glob(f"*_{FORMS['receptor']}.pdb")})

@@ -106,8 +106,9 @@ def test_kinds_of_atoms() -> None:
     assert len(data.KINDS) == sum(map(len, HEAVY.values())) and sorted(data.KINDS.values()) == list(
         range(len(data.KINDS))
     )
-    names, residues = ["N", "CA", "C", "CA", "XX", "XX"], ["GLY", "SER", "GLY"]
-    one = data.Structure(np.arange(21.0).reshape(7, 3), [6] * 7, [*names, "CA"], [0, 0, 0, 1, 1, 2, 2], residues, "ABC", [1, 2, 3], ["", "", ""], [1, 3, 6])  # fmt: skip
+    names, residues = ["N", "CA", "C", "CA", "XX", "XX", "CA"], ["GLY", "SER", "GLY"]
+    of_atoms = np.arange(21.0).reshape(7, 3), [6] * 7, names, [0, 0, 0, 1, 1, 2, 2]
+    one = data.Structure(*of_atoms, residues, "ABC", [1, 2, 3], ["", "", ""], [1, 3, 6])
     pairs = [("GLY", "N"), ("GLY", "CA"), ("GLY", "C"), ("SER", "CA"), ("SER", "CB"), ("GLY", "CA"), ("GLY", "CA")]
     assert [list(data.KINDS)[k] for k in data.atom_kinds(one)] == pairs
 
