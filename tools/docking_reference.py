@@ -2,10 +2,10 @@
 
     python tools/docking_reference.py FOLDER DOCKQ
 
-FOLDER has complexes of the Docking Benchmark 5 as XXXX_{r,l}_{u,b-matched}.pdb; DOCKQ is the program, DockQ 2.1.3 (it is built from
-source where a C compiler is at hand: `pip install DockQ==2.1.3` in an environment of its own). Interfaces are cut out of some
-complexes and written to tests/data/complexes; poses of these and of whole complexes with DockQ's figures go to docking.json there.
-The unbound partners are superposed on the bound ones and the ligand moved at random, from not at all to far.
+FOLDER has complexes of the Docking Benchmark 5 as XXXX_{r,l}_{u,b-matched}.pdb; DOCKQ is the program, DockQ 2.1.3, which is
+built from source where a C compiler is at hand: `pip install DockQ==2.1.3` in an environment of its own. Interfaces are cut out
+of some complexes and written to tests/data/complexes; poses of these and of whole complexes, with DockQ's figures, go to
+docking.json there. The unbound partners are superposed on the bound ones and the ligand is moved at random, from hardly to far.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from eqlib import data
 from eqlib.data.residue_pairs import paired
 
 OUT = Path(__file__).resolve().parent.parent / "tests" / "data" / "complexes"
-# Names, and of the receptor's and the ligand's bound and unbound residues those nearest to the partner that are kept.
+# Of each: how many of the receptor's and of the ligand's residues are kept, those nearest to the partner.
 CUT = {"1CGI": (36, 30), "1AVX": (30, 30), "1AZS": (32, 38)}
 WHOLE = ("1A2K", "1AHW", "1AZS", "1DFJ", "1F6M", "2JEL", "3R9A")
 POSES_CUT, POSES_WHOLE = 20, 10
