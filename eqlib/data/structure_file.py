@@ -121,6 +121,8 @@ def _of_pdb(gemmi: Any, path: Path, text: str) -> tuple[Any, int]:
             )
     if sum(line.startswith("MODEL ") for line in lines) > sum(line.startswith("ENDMDL") for line in lines):
         raise ValueError(f"{path}: got a model without an end: a truncated file")
+    if not text.endswith("\n") and not lines[-1].startswith(("TER", "END", "CONECT", "MASTER")):
+        raise ValueError(f"{path}: got {lines[-1][:60]!r} as its last line, without an end: a truncated file")
     structure = gemmi.read_pdb_string(text, max_line_length=PDB_COLUMNS)
     if not any(line.startswith(("TER", "END", "CONECT", "MASTER")) for line in lines[atoms[-1][0] :]):
         _ends_with_a_residue(path, structure[-1])

@@ -34,6 +34,7 @@ from eqlib.data.elements import ELEMENTS
 from eqlib.data.jet_stream import JetFiles, _sums
 from eqlib.data.mnist_idx import read_idx
 from eqlib.data.qm9_archive import read_qm9
+from eqlib.data.structures import LETTERS
 from eqlib.training import runs
 from tests.jet_files import write_hdf5, write_shard
 
@@ -464,6 +465,46 @@ def sums(folder: Path) -> Path:
     return folder / "SHA256SUMS"
 
 
+def pdb(folder: Path) -> Path:
+    """Two chains with a water, a modified residue, alternate locations and an insertion code."""
+    atoms, n = [], 0
+    for chain, residues in (("A", ("GLY", "ALA", "MSE", "SER")), ("B", ("TRP", "GLY", "SER"))):
+        for i, residue in enumerate(residues):
+            for name in ("N", "CA", "C", "O"):
+                for alt in "AB" if residue == "SER" and name != "N" else " ":
+                    n += 1
+                    record, code = ("HETATM" if residue == "MSE" else "ATOM"), ("A" if residue == "ALA" else " ")
+                    place = f"{record:<6}{n:5}  {name:<3}{alt}{residue} {chain}{i + 1:4}{code}   "
+                    atoms.append(f"{place}{1.5 * n:8.3f}{n % 7:8.3f}{-n:8.3f}  0.50 20.00{name[0]:>12}")
+        atoms.append(f"TER   {n:5}      {residues[-1]} {chain}{len(residues):4}")
+    atoms.append(f"HETATM{n + 1:5}  O   HOH A 101       9.000   9.000   9.000  1.00 20.00           O")
+    head = [
+        "HEADER    PROTEIN",
+        "CRYST1   50.000   60.000   70.000  90.00  90.00  90.00 P 1           1",
+        "MODEL        1",
+    ]
+    (folder / "some.pdb").write_text("\n".join([*head, *atoms, "ENDMDL", "END", ""]), encoding="utf-8")
+    return folder / "some.pdb"
+
+
+def mmcif(folder: Path) -> Path:
+    import gemmi
+
+    structure = gemmi.read_pdb(str(pdb(folder)))
+    structure.setup_entities()
+    structure.make_mmcif_document().write_file(str(folder / "some.cif"))
+    return folder / "some.cif"
+
+
+def of_structure(path: Path) -> dict[str, Any]:
+    found = vars(data.read_structure(path)).copy()
+    n, r = len(found["elements"]), len(found["numbers"])
+    assert n >= r > 0 and found["positions"].shape == (n, 3) and np.isfinite(found["positions"]).all()
+    assert (found["names"][found["alpha"]] == "CA").all() and set(found["residue_names"].tolist()) <= set(LETTERS)
+    assert (np.diff(found["residues"]) >= 0).all() and all(count > 0 for count in found["dropped"].values())
+    return found
+
+
 READERS = {
     "idx": Reader(idx, read_images),
     "idx.gz": Reader(lambda folder: idx(folder, packed=True), read_images, (in_gzip,)),
@@ -484,9 +525,11 @@ READERS = {
     "task weights": Reader(task_weights, task_loaded, (in_zip,)),
     "checkpoint": Reader(run, resumed, (in_zip,)),
     "log": Reader(log, lines),
+    "pdb": Reader(pdb, of_structure),
+    "mmcif": Reader(mmcif, of_structure),
     "sums": Reader(sums, lambda path: {"sums": _sums(path.parent)}),
 }
-NEEDS = {"xyz ase": "ase", "hdf5": "tables"}
+NEEDS = {"xyz ase": "ase", "hdf5": "tables", "pdb": "gemmi", "mmcif": "gemmi"}
 
 # the test -------------------------------------------------------------------------------------------------------------
 
