@@ -69,10 +69,12 @@ def candidates(
 ) -> Candidates:
     """Poses of a ligand, which stands in its right place, against a receptor: `turns` turns of either sort.
 
-    quality: DockQ of a rotation (3, 3) and a shift (3,). near, far: how many shifts of each turn; far ones are drawn from three
-    times as many with the most contacts. It takes about 10 s for 2,000 atoms against 1,500.
+    quality: DockQ of a rotation (3, 3) and a shift (3,). near, far: how many shifts of each turn; near ones are drawn from three
+    times as many with the most contacts, far ones so that they have the near ones' contacts and clashes on the grid. It takes
+    about 10 s for 2,000 atoms against 1,500.
     """
     rng, grid, found = np.random.default_rng(seed), DockingGrid(receptor, ligand), []
+    wanted: list[Array] = []  # clashes and contacts on the grid of the near ones, which far ones are to have too
     for turn in range(2 * turns):
         is_near = turn < turns
         if is_near:
@@ -82,13 +84,16 @@ def candidates(
         else:
             rotation = Rotation.from_quat(rng.normal(size=4)).as_matrix()
         shifts, clashes, contacts = grid.scan(rotation, rng.uniform(-0.9, 0.9, 3))
+        counts = np.stack([clashes, contacts], 1)
         allowed = (clashes <= MOST_CLASHES) & (contacts >= LEAST_CONTACTS)
         if is_near:
-            allowed &= np.linalg.norm(shifts, axis=1) < WAY
-        which = np.flatnonzero(allowed)
-        if not is_near:
-            which = which[np.argsort(-contacts[which], kind="stable")[: 3 * far]]
-        for at in rng.permutation(which)[: near if is_near else far]:
+            which = np.flatnonzero(allowed & (np.linalg.norm(shifts, axis=1) < WAY))
+            which = which[np.argsort(-contacts[which], kind="stable")[: 3 * near]]
+            places = rng.permutation(which)[:near]
+            wanted.extend(counts[places])
+        else:
+            places = _alike(counts, np.flatnonzero(allowed), wanted, far, rng)
+        for at in places:
             shift = grid.motion(rotation, shifts[at])
             measures = measure(receptor, ligand, rotation, shift)
             if measures[0] >= LEAST_TOUCHING:
@@ -96,6 +101,20 @@ def candidates(
     rows = [np.array([row[k] for row in found], dtype=np.float64) for k in range(4)]
     shapes = (-1, 3, 3), (-1, 3), (-1,), (-1, 3)
     return Candidates(*(row.reshape(shape) for row, shape in zip(rows, shapes, strict=True)))
+
+
+def _alike(
+    counts: Array, allowed: NDArray[np.int64], wanted: list[Array], number: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """So many of the allowed shifts, each with the counts of one of the wanted, give or take one; fewer where there are none."""
+    if not wanted or not len(allowed):
+        return allowed[:0]
+    found = []
+    for one in rng.integers(len(wanted), size=number):
+        fits = allowed[np.abs(counts[allowed] - wanted[one]).max(1) <= 1]
+        if len(fits):
+            found.append(rng.choice(fits))
+    return np.unique(np.array(found, dtype=np.int64))
 
 
 @typed
