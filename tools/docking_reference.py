@@ -29,13 +29,14 @@ from eqlib.data.residue_pairs import paired
 OUT = Path(__file__).resolve().parent.parent / "tests" / "data" / "complexes"
 # Of each: how many of the receptor's and of the ligand's residues are kept, those nearest to the partner.
 CUT = {"1CGI": (36, 30), "1AVX": (30, 30), "1AZS": (32, 38)}
-WHOLE = ("1A2K", "1AHW", "1AZS", "1DFJ", "1F6M", "2JEL", "3R9A")
+WHOLE = ("1A2K", "1AHW", "1AZS", "1DFJ", "1F6M", "1OFU", "2JEL", "3R9A")
 POSES_CUT, POSES_WHOLE = 20, 10
 FORMS = ("r_b", "l_b", "r_u", "l_u")
 
 
-def bound_and_unbound(folder: Path, name: str) -> list[data.Structure]:
-    return [data.read_structure(folder / f"{name}_{form.replace('b', 'b-matched')}.pdb") for form in FORMS]
+def bound_and_unbound(folder: Path, name: str, partial: bool) -> list[data.Structure]:
+    paths = [folder / f"{name}_{form.replace('b', 'b-matched')}.pdb" for form in FORMS]
+    return [data.read_structure(path, partial=partial) for path in paths]
 
 
 def cut(parts: list[data.Structure], sizes: tuple[int, int]) -> list[data.Structure]:
@@ -111,7 +112,7 @@ def main() -> None:
     for kind, names, number in (("cut", CUT, POSES_CUT), ("whole", WHOLE, POSES_WHOLE)):
         found[kind] = {}
         for name in names:
-            parts = bound_and_unbound(source, name)
+            parts = bound_and_unbound(source, name, kind == "whole")
             if kind == "cut":
                 parts = cut(parts, CUT[name])
                 for form, part in zip(FORMS, parts, strict=True):

@@ -59,6 +59,7 @@ class Docking:
     angstrom from the partner in the native, after they were superposed; the ligand RMSD that of these atoms of the one partner
     after the other was superposed. As in DockQ, the partner with more residues in the native is superposed, whatever it is called
     here, and the ligand where both have as many. Residues and atoms that either lacks are left out of both RMSDs.
+    DockQ's figures for files of the benchmark are those of `read_structure(..., partial=True)`: it counts incomplete residues.
     Raises ValueError for partners that do not touch in the native, and for a model that has fewer than half of its residues.
 
     >>> docking = Docking(native_receptor, native_ligand, receptor, ligand)  # doctest: +SKIP

@@ -19,8 +19,8 @@ def aligned(one: str, other: str) -> Pairs:
 
     Of equally good alignments it is the one that Biopython's aligner, and so DockQ, takes first.
 
-    >>> aligned("MKLV", "KLLV")
-    (array([1, 2, 3]), array([0, 1, 3]))
+    >>> aligned("MKLVW", "KLVVW")  # MKL-VW and -KLVVW
+    (array([1, 2, 3, 4]), array([0, 1, 3, 4]))
     """
     n, m = len(one), len(other)
     if one == other:

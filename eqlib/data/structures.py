@@ -49,6 +49,7 @@ class Structure:
     int64, the residue of each atom, 0 ... r - 1, never falling, none left out.
     residue_names: (r,), three letters, of the 20 standard amino acids. chains: (r,), text. numbers: (r,), int64, and insertions:
     (r,), text, mostly "": residues 52 and 52A are two. alpha: (r,), int64, the atom that is the residue's alpha carbon.
+    (Where a file was read with `partial`, the first atom of residues that lack theirs.)
     dropped: what the file had besides, by kind, and how many of it.
     Raises ValueError for arrays that do not fit each other, an unknown residue, NaN, inf, and an alpha carbon that is none.
 

@@ -97,7 +97,10 @@ ALIGNED = [
 
 def parts(name, folder=FOLDER, bound="b", end=".pdb.gz"):
     """The native receptor and ligand, and the unbound ones."""
-    return [data.read_structure(folder / f"{name}_{form}{end}") for form in (f"r_{bound}", f"l_{bound}", "r_u", "l_u")]
+    return [
+        data.read_structure(folder / f"{name}_{form}{end}", partial=True)
+        for form in (f"r_{bound}", f"l_{bound}", "r_u", "l_u")
+    ]
 
 
 def motion(pose):

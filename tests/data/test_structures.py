@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eqlib import data
-from eqlib.data import structure_file
+from eqlib.data import structure_text
 from eqlib.data.structures import HEAVY, LETTERS, join
 
 gemmi = pytest.importorskip("gemmi")
@@ -192,6 +192,9 @@ def test_residues_without_alpha_carbon_are_dropped_unless_they_are_many(tmp_path
     lines = protein_lines(sequence=["GLY"] * 19) + residue_lines("SER", 20, names=["N", "C", "O"])
     s = data.read_structure(written(tmp_path, lines))
     assert s.sequence == "G" * 19 and s.dropped == {"residues without alpha carbon": 1}
+    t = data.read_structure(written(tmp_path, lines), partial=True)
+    assert t.sequence == "G" * 19 + "S" and t.names[t.alpha].tolist() == ["CA"] * 19 + ["N"] and t.dropped == {}
+    assert_same(t.only(np.arange(19)), s)
     bare = [each for each in protein_lines(sequence=["GLY"] * 20) if each[13:16] != "CA "]
     with pytest.raises(
         ValueError, match=r"some\.pdb: got 20 of 20 residues without alpha carbon, expected at most a tenth"
@@ -327,7 +330,7 @@ def test_a_file_that_is_not_there_and_a_package_that_is_not_are_said(small, monk
 def test_a_file_of_almost_100_000_atoms_is_read(tmp_path):
     lines = [each for i in range(99) for each in residue_lines("GLY", i + 1)]
     s = data.read_structure(written(tmp_path, lines))
-    assert len(s) == 99 and structure_file.MOST_ATOMS == 100_000
+    assert len(s) == 99 and structure_text.MOST_ATOMS == 100_000
 
 
 # the arrays themselves ------------------------------------------------------------------------------------------------
