@@ -108,14 +108,16 @@ class ComplexRanker(torch.nn.Module):
         first, gated = group.rep([(scalars, group.trivial)]), nn.Gate(self.features).rep_in
         atoms, residues = Bessel(radial, cutoff), Bessel(radial, contact)
 
-        def layer(rep_in: Rep, basis: torch.nn.Module, rep_out: Rep = gated, sorts: int = 2) -> _Layer:
-            return _Layer(rep_in, rep_out, degree, basis, channels, [neighbours] * sorts)
+        def layer(rep_in: Rep, basis: torch.nn.Module, rep_out: Rep = gated) -> _Layer:
+            across = 16.0 if basis is atoms else 4.0  # of an atom, and of a residue, at an interface
+            many = [1.0] if rep_out is self.read else [max(1.0, neighbours / 2), across]
+            return _Layer(rep_in, rep_out, degree, basis, channels, many)
 
         ins = [first, *[self.features] * (atom_layers - 1)]
         self.atoms = torch.nn.ModuleList([layer(rep, atoms) for rep in ins])
         self.collect = layer(self.features, atoms)
         self.residues = torch.nn.ModuleList([layer(self.features, residues) for _ in range(residue_layers)])
-        self.pairs = layer(self.features, residues, self.read, sorts=1)
+        self.pairs = layer(self.features, residues, self.read)
         self._gate = _Gate(self.features)
         self.dropout = torch.nn.Dropout(dropout)
         self.readout = perceptron([self.read.dim, self.read.dim, 1])
@@ -203,7 +205,7 @@ class _Layer(torch.nn.Module):
     """Convolutions channel by channel, one for each sort of edges, times numbers of the target's scalars, and mixed with its own."""
 
     def __init__(
-        self, rep_in: Rep, rep_out: Rep, degree: int, basis: torch.nn.Module, channels: int, neighbours: list[int]
+        self, rep_in: Rep, rep_out: Rep, degree: int, basis: torch.nn.Module, channels: int, neighbours: list[float]
     ) -> None:
         super().__init__()
         ins, outs, group = counts(rep_in), counts(rep_out), rep_in.group
@@ -214,7 +216,7 @@ class _Layer(torch.nn.Module):
             radial = RadialMLP(basis, 16, 8)
             self.before.append(Mix(self._ins, list(ins.values()), channels))
             self.convolutions.append(
-                nn.PointConv(inside, outside, degree, radial, depthwise=True, neighbours=float(many))
+                nn.PointConv(inside, outside, degree, radial, depthwise=True, neighbours=many)
             )
             self.factors.append(torch.nn.Linear(ins[self._trivial], channels * len(outs)))
         sizes = [channels * len(neighbours) + ins.get(a, 0) for a in outs]
@@ -230,9 +232,10 @@ class _Layer(torch.nn.Module):
         for before, convolution, factor, found in kinds:
             mixed = torch.cat(before([rows[a] for a in self._ins]))
             heard = convolution.on_rows(mixed, found).split([a.dim for a in self._outs])  # type: ignore[operator]
-            own_numbers = torch.addmm(factor.bias[:, None], factor.weight, scalars)  # type: ignore[index, arg-type]
-            for part, y, f in zip(parts, heard, own_numbers.chunk(len(heard)), strict=True):
-                part.append(y * (1 + f))
+            # Above 0 and bounded: sizes then stay as they are from layer to layer. Signs are left to the sources.
+            numbers = 2 * torch.addmm(factor.bias[:, None], factor.weight, scalars).sigmoid()  # type: ignore[arg-type, index]
+            for part, y, f in zip(parts, heard, numbers.chunk(len(heard)), strict=True):
+                part.append(y * f)
         by = dict(zip(self._outs, self.after([torch.cat(part, dim=1) for part in parts]), strict=True))
         if self.bias is not None:
             by[self._trivial] = by[self._trivial] + self.bias
