@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from eqlib.doors import Degree, Few, Length, Positive, Share, typed
 from eqlib.graphs import Edges
 from eqlib.groups import O3, Group, Irrep, Rep
 from eqlib.groups.rep import same_group
-from eqlib.kernels import Bessel, RadialMLP, envelope
+from eqlib.kernels import Bessel, envelope
 from eqlib.models.by_channel import _Gate, counts
 from eqlib.models.heads import perceptron
 from eqlib.models.poses import Poses
@@ -87,8 +88,8 @@ class ComplexRanker(torch.nn.Module):
     ) -> None:
         super().__init__()
         group = O3() if group is None else group
-        if group.vector.dim != 3:
-            raise ValueError(f"group: got {group}, expected one whose vector has 3 components")
+        if group.vector.dim != 3 or not group.compact:
+            raise ValueError(f"group: got {group}, expected a compact one whose vector has 3 components")
         if features is None:
             features = group.rep([(n, group.harmonic(J)) for J, n in enumerate(COPIES)])
         self.features = group.rep(features) if isinstance(features, str) else features
@@ -98,7 +99,7 @@ class ComplexRanker(torch.nn.Module):
         scalars = counts(self.features).get(group.irrep(group.trivial), 0)
         if not scalars:
             raise ValueError(f"features: got {self.features}, expected trivial copies among them")
-        if not self.read.dim or any(a.dim > 1 or a.generators.any() for _, a in self.read.blocks):
+        if not self.read.dim or not all(_ignores_rotations(a) for _, a in self.read.blocks):
             raise ValueError(f"read: got {self.read}, expected irreps that rotations leave as they are")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout: got {dropout!r}, expected 0 or more and below 1")
@@ -213,10 +214,9 @@ class _Layer(torch.nn.Module):
         inside, outside = (group.rep([(channels, a) for a in some]) for some in (ins, outs))
         self.before, self.convolutions, self.factors = (torch.nn.ModuleList() for _ in range(3))
         for many in neighbours:
-            radial = RadialMLP(basis, 16, 8)
             self.before.append(Mix(self._ins, list(ins.values()), channels))
             self.convolutions.append(
-                nn.PointConv(inside, outside, degree, radial, depthwise=True, neighbours=many)
+                nn.PointConv(inside, outside, degree, basis, depthwise=True, neighbours=many)
             )
             self.factors.append(torch.nn.Linear(ins[self._trivial], channels * len(outs)))
         sizes = [channels * len(neighbours) + ins.get(a, 0) for a in outs]
@@ -240,6 +240,14 @@ class _Layer(torch.nn.Module):
         if self.bias is not None:
             by[self._trivial] = by[self._trivial] + self.bias
         return by
+
+
+def _ignores_rotations(a: Irrep) -> bool:
+    """Whether all elements of determinant 1 act as 1: of the Lie algebra and of the components."""
+    group = a.group
+    elements = [group.element(np.zeros(group.dim), component) for component in range(group.components)]
+    proper = [g for g in elements if np.linalg.det(group.matrix(g)).item() > 0]
+    return a.dim == 1 and not a.generators.any() and all(np.allclose(a(g), 1) for g in proper)
 
 
 def _onto(edges: Edges, alpha: Tensor) -> Edges:
