@@ -38,7 +38,7 @@ class ComplexRanker(torch.nn.Module):
     and rotations. It is continuous in the positions: a neighbour's weight falls to 0 where another takes its place, a
     contact's at the cut-off; partners apart have no contact and score 0.
     Mirror images: with O3 and trivial irreps in `read` both score alike, whatever is inside. With SO3 they differ, and so they
-    do with O3 where pseudo-scalars are read: features "16x0e+8x1o+4x1e+4x2e" make them, read "12x0e+4x0o" keeps them.
+    do with O3 where pseudo-scalars are read, such as with features "16x0e+4x0o+8x1o+4x1e+4x2e+4x2o" and read "12x0e+4x0o".
 
     After Eismann et al., Hierarchical, rotation-equivariant neural networks to select structural models of protein complexes,
     Proteins 89, 493 (2021), whose levels and nearest-neighbour pooling these are. Convolutions of their own across the
@@ -133,7 +133,7 @@ class ComplexRanker(torch.nn.Module):
         return parts.new_zeros(len(poses)).index_add(0, poses.pose[pairs[0]], parts)
 
     def contributions(self, poses: Poses) -> tuple[Tensor, Tensor]:
-        """Pairs of residues (2, P), the lower number above, one from each partner, and what each adds to its pose's score, (P,)."""
+        """Pairs of residues across, (2, P), the lower number above, and what each pair adds to its pose's score, (P,)."""
         pairs, parts = self._parts(poses)
         r = max(1, len(poses.alpha))
         keys, which = (pairs.amin(0) * r + pairs.amax(0)).unique(return_inverse=True)
@@ -148,7 +148,9 @@ class ComplexRanker(torch.nn.Module):
         near = (self.search(poses) if poses.near is None else poses).near
         assert near is not None
         if near.reach != (expected := (self.neighbours, self.cutoff, self.contact)):
-            raise ValueError(f"poses: got them searched with {near.reach}, expected {expected}, as this network's `search`")
+            raise ValueError(
+                f"poses: got them searched with {near.reach}, expected {expected}, as this network's `search`"
+            )
         x, ends = poses.positions, poses.positions[poses.alpha]
         inside = _nearest(Edges.between(x, near.atoms_inside), self.neighbours, self.cutoff)
         across = Edges.between(x, near.atoms_across)
@@ -203,7 +205,7 @@ class ComplexRanker(torch.nn.Module):
 
 
 class _Layer(torch.nn.Module):
-    """Convolutions channel by channel, one for each sort of edges, times numbers of the target's scalars, and mixed with its own."""
+    """Convolutions channel by channel, one for each sort of edges, times numbers of the target's scalars; all mixed behind."""
 
     def __init__(
         self, rep_in: Rep, rep_out: Rep, degree: int, basis: torch.nn.Module, channels: int, neighbours: list[float]
@@ -215,9 +217,7 @@ class _Layer(torch.nn.Module):
         self.before, self.convolutions, self.factors = (torch.nn.ModuleList() for _ in range(3))
         for many in neighbours:
             self.before.append(Mix(self._ins, list(ins.values()), channels))
-            self.convolutions.append(
-                nn.PointConv(inside, outside, degree, basis, depthwise=True, neighbours=many)
-            )
+            self.convolutions.append(nn.PointConv(inside, outside, degree, basis, depthwise=True, neighbours=many))
             self.factors.append(torch.nn.Linear(ins[self._trivial], channels * len(outs)))
         sizes = [channels * len(neighbours) + ins.get(a, 0) for a in outs]
         self.after = Mix(self._outs, sizes, list(outs.values()))

@@ -13,7 +13,7 @@ from torch import Tensor
 from eqlib import doors
 from eqlib.doors import Length, Positive, typed
 from eqlib.graphs import knn_graph, search
-from eqlib.graphs.edges import finite, in_range
+from eqlib.graphs.edges import in_range
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class Poses:
         if wrong.any():
             i = int(wrong.int().argmax())
             of = int(self.residues[self.alpha[i]])
-            raise ValueError(f"alpha: got atom {int(self.alpha[i])} of residue {of} for residue {i}, expected one of its own")
+            raise ValueError(
+                f"alpha: got atom {int(self.alpha[i])} of residue {of} for residue {i}, expected one of its own"
+            )
 
     def __len__(self) -> int:
         return self.poses

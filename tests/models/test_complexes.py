@@ -1,4 +1,4 @@
-"""ComplexRanker: the same pose written or placed differently scores the same, contributions add up, and it learns what it should."""
+"""ComplexRanker: the same pose written or placed differently scores the same, contributions add up, and it learns."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ NETS = {
     "O3": EVEN,
     "SO3": dict(group=SO3, features="6x0+4x1+3x2", read="6x0"),
     "O3 with 0o": dict(features="6x0e+2x0o+4x1o+3x1e+3x2e+2x2o", read="4x0e+3x0o"),
-    "octahedral": dict(group=groups.Octahedral(), features="4x1a+3x3a", read="4x1a", degree=1),
+    "octahedral": dict(group=groups.Octahedral(), features="4x1a+3x3a", read="4x1a"),
 }
 EVERY = pytest.mark.parametrize("name", [name for name in NETS if name != "octahedral"])
 SEEDS = pytest.mark.parametrize("seed", range(3))
@@ -83,7 +83,9 @@ def test_moved_and_written_differently_it_scores_the_same(name, seed, dtype, lim
     found = score(net, p)
     assert found.dtype == dtype and found.abs() > 0.005
     for R in TURNS:
-        assert (score(net, moved(p, R, tensor([3.0, -7.0, 11.0], dtype=dtype))) - found).abs() < limit * max(1, found.abs())
+        assert (score(net, moved(p, R, tensor([3.0, -7.0, 11.0], dtype=dtype))) - found).abs() < limit * max(
+            1, found.abs()
+        )
     other = reordered(p, np.random.default_rng(seed))
     assert (score(net, other) - found).abs() < limit * max(1, found.abs())
     swapped = changed(p, partner=~p.partner)
@@ -152,7 +154,9 @@ def test_contributions_add_up(name):
 
 def test_gradients_are_those_of_differences():
     net, p = network(), pose(0, sizes=(3, 2))
-    assert torch.autograd.gradcheck(lambda x: net(changed(p, positions=x)), p.positions.clone().requires_grad_(), atol=1e-6)
+    assert torch.autograd.gradcheck(
+        lambda x: net(changed(p, positions=x)), p.positions.clone().requires_grad_(), atol=1e-6
+    )
     net(p).sum().backward()
     missing = [n for n, w in net.named_parameters() if w.grad is None or not w.grad.abs().max() > 0]
     assert not missing
@@ -168,7 +172,9 @@ def test_continuous_where_neighbours_change_and_partners_part():
 
         def largest(n, direction=direction, length=length):
             steps = torch.linspace(0, length, n).double()[:, None, None]
-            found = score(net, models.Poses.stack(p.kinds, p.positions + steps * direction, p.residues, p.alpha, p.partner))
+            found = score(
+                net, models.Poses.stack(p.kinds, p.positions + steps * direction, p.residues, p.alpha, p.partner)
+            )
             return (found[1:] - found[:-1]).abs().max(), found
 
         (coarse, found), (fine, _) = largest(201), largest(1601)
@@ -179,7 +185,7 @@ def test_continuous_where_neighbours_change_and_partners_part():
 def test_ties_among_neighbours_do_not_choose():
     """On a grid the k-th and the next are equally far; which comes first is rounding's choice, and no score's."""
     grid = np.stack(np.meshgrid(*[np.arange(3.0)] * 3), -1).reshape(-1, 3) * 2.0
-    x = np.concatenate([grid, grid + [0, 0, 7.0]])
+    x = np.concatenate([grid, grid + np.array([0, 0, 7.0])])
     ids = torch.arange(54)
     p = models.Poses(ids % KINDS, tensor(x), ids, ids, ids >= 27, ids * 0, 1)
     net = network()
@@ -242,12 +248,18 @@ def test_poses_that_are_none(message):
         (lambda: models.ComplexRanker(3, features="2x1o"), "features: got 2x1o, expected trivial copies among them"),
         (lambda: models.ComplexRanker(3, read="2x0e+1o"), "read: got 2x0e+1x1o, expected irreps that rotations"),
         (lambda: models.ComplexRanker(3, read=""), "read: got "),
-        (lambda: models.ComplexRanker(3, groups.Octahedral(), "2x1a", "1b"), "read: got 1x1b, expected irreps that rot"),
+        (
+            lambda: models.ComplexRanker(3, groups.Octahedral(), "2x1a", "1b"),
+            "read: got 1x1b, expected irreps that rot",
+        ),
         (lambda: models.ComplexRanker(3, features=SO3.rep("4x0")), "features"),
         (lambda: models.ComplexRanker(3, dropout=1.0), "dropout: got 1.0, expected 0 or more and below 1"),
         (lambda: network()(P.positions), "poses: got Tensor, expected models.Poses"),
         (lambda: network()(changed(P, kinds=P.kinds + 9)), "kinds: got 13, expected 0 ... 4"),
-        (lambda: network()(P.searched(3, 8.0, 12.0)), "poses: got them searched with (3, 8.0, 12.0), expected (4, 8.0, 12.0)"),
+        (
+            lambda: network()(P.searched(3, 8.0, 12.0)),
+            "poses: got them searched with (3, 8.0, 12.0), expected (4, 8.0, 12.0)",
+        ),
         (lambda: P.searched(0, 8.0, 12.0), "neighbours: got 0"),
         (lambda: P.searched(3, -1.0, 12.0), "cutoff: got -1.0"),
         (lambda: models.Poses.join([]), "batches: got none, expected at least one"),
@@ -255,7 +267,10 @@ def test_poses_that_are_none(message):
             lambda: models.Poses.join([P.searched(3, 8.0, 12.0), P.searched(3, 7.0, 12.0)]),
             "batches: got reaches",
         ),
-        (lambda: models.Poses.stack(P.kinds, P.positions, P.residues, P.alpha, P.partner), "positions: got (27, 3), exp"),
+        (
+            lambda: models.Poses.stack(P.kinds, P.positions, P.residues, P.alpha, P.partner),
+            "positions: got (27, 3), exp",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):
@@ -268,7 +283,7 @@ def faces(right, rng):
     grid = np.array([(a, b, 0.0) for a in range(3) for b in range(3)]) * 5
     first = rng.permutation([0] * 5 + [1] * 4)
     second = 1 - first if right else rng.permutation(1 - first)
-    ca = np.concatenate([grid, grid + [0, 0, 6.0]]) + rng.normal(size=(18, 3)) * 0.4
+    ca = np.concatenate([grid, grid + np.array([0, 0, 6.0])]) + rng.normal(size=(18, 3)) * 0.4
     tip = ca + np.repeat([[0, 0, 1.5], [0, 0, -1.5]], 9, axis=0)
     kinds = np.stack([np.full(18, 2), np.concatenate([first, second])], 1)
     return as_pose(kinds, np.stack([ca, tip], 1), 9)
@@ -306,13 +321,13 @@ def test_it_learns_what_makes_a_pose_right(make, sizes, learns):
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
     net = models.ComplexRanker(3, **sizes)
-    labels = torch.arange(120) % 2
+    labels = torch.arange(100) % 2
     train, test = ([net.search(make(bool(y), rng)) for y in labels] for _ in range(2))
     steps = 100 if learns else 20
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
     for _ in range(steps):
-        some = rng.permutation(120)[:20]
+        some = rng.permutation(100)[:16]
         scores = net(models.Poses.join([train[i] for i in some]))
         good, bad = scores[labels[some] == 1], scores[labels[some] == 0]
         loss = torch.nn.functional.softplus(bad - good[:, None]).mean()
