@@ -2,6 +2,7 @@
 
 from eqlib.models.angular import AngularNetwork
 from eqlib.models.committee import Committee
+from eqlib.models.complexes import ComplexRanker
 from eqlib.models.composition import crystal_trees
 from eqlib.models.emlp import EquivariantMLP, hidden_rep
 from eqlib.models.gradients import forces
@@ -17,6 +18,7 @@ from eqlib.models.phonons import PhononNet
 from eqlib.models.plain_cnn import PlainCNN, dense_reader
 from eqlib.models.plain_graphs import DenseGraphs
 from eqlib.models.plain_points import CoordinateMLP, PairMLP
+from eqlib.models.poses import Poses
 from eqlib.models.space_time import PoincareNetwork, SourceNetwork
 from eqlib.models.steerable_cnn import GroupCNN, SteerableCNN
 from eqlib.models.tensor_field import TensorFieldNetwork
@@ -26,6 +28,7 @@ from eqlib.models.volume_cnn import VolumeCNN
 __all__ = [
     "AngularNetwork",
     "Committee",
+    "ComplexRanker",
     "CoordinateMLP",
     "DeepSets",
     "DenseGraphs",
@@ -41,6 +44,7 @@ __all__ = [
     "PhononNet",
     "PlainCNN",
     "PoincareNetwork",
+    "Poses",
     "SourceNetwork",
     "SpaceAndTime",
     "SteerableCNN",

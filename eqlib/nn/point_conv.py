@@ -187,7 +187,8 @@ class PointConv(Constants):
             return self.radial(invariants.to(r.dtype))
         q = self.harmonics.square
         if not isinstance(self.radial, RadialMLP) or self.radial.basis is None:
-            return self.radial(q(r))
+            radial = self.radial
+            return edges.once((id(radial), r.dtype), lambda: radial(q(r)))
         basis = self.radial.basis
         return self.radial.layers(edges.once((id(basis), r.dtype), lambda: basis(q(r))))
 
