@@ -45,7 +45,7 @@ class ByChannel(torch.nn.Module):
         super().__init__()
         self.rep_in, self.rep_out = ends[0][0], ends[-1][1]
         self.layers = torch.nn.ModuleList()
-        self._gates = [_Gate(rep) for rep in gated]
+        self._gates = [RowGate(rep) for rep in gated]
         self._residual = residual
         for a, b in ends:
             self.layers.append(_Layer(a, b, degree, radial(), mu, neighbours, channels, own))
@@ -105,7 +105,7 @@ class _Layer(torch.nn.Module):
         return by
 
 
-class _Gate:
+class RowGate:
     """`nn.Gate` on rows: scalars pass through SiLU, other copies are multiplied by the sigmoid of the scalars behind."""
 
     def __init__(self, rep: Rep) -> None:

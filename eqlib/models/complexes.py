@@ -12,7 +12,7 @@ from eqlib.graphs import Edges
 from eqlib.groups import O3, Group, Irrep, Rep
 from eqlib.groups.rep import same_group
 from eqlib.kernels import Bessel, envelope
-from eqlib.models.by_channel import _Gate, counts
+from eqlib.models.by_channel import RowGate, counts
 from eqlib.models.heads import perceptron
 from eqlib.models.poses import Poses
 from eqlib.models.rows import Mix
@@ -119,7 +119,7 @@ class ComplexRanker(torch.nn.Module):
         self.collect = layer(self.features, atoms)
         self.residues = torch.nn.ModuleList([layer(self.features, residues) for _ in range(residue_layers)])
         self.pairs = layer(self.features, residues, self.read)
-        self._gate = _Gate(self.features)
+        self._gate = RowGate(self.features)
         self.dropout = torch.nn.Dropout(dropout)
         self.readout = perceptron([self.read.dim, self.read.dim, 1])
 
