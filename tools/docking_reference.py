@@ -1,11 +1,12 @@
 """What the program DockQ says of some poses: the expectation of tests/data/test_docking.py.
 
-    python tools/docking_reference.py FOLDER DOCKQ
+    python tools/docking_reference.py FOLDER DOCKQ [cut | whole]
 
 FOLDER has complexes of the Docking Benchmark 5 as XXXX_{r,l}_{u,b-matched}.pdb; DOCKQ is the program, DockQ 2.1.3, which is
 built from source where a C compiler is at hand: `pip install DockQ==2.1.3` in an environment of its own. Interfaces are cut out
 of some complexes and written to tests/data/complexes; poses of these and of whole complexes, with DockQ's figures, go to
 docking.json there. The unbound partners are superposed on the bound ones and the ligand is moved at random, from hardly to far.
+With a third word only that part is made anew.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ OUT = Path(__file__).resolve().parent.parent / "tests" / "data" / "complexes"
 # Of each: how many of the receptor's and of the ligand's residues are kept, those nearest to the partner.
 CUT = {"1CGI": (36, 30), "1AVX": (30, 30), "1AZS": (32, 38)}
 WHOLE = ("1A2K", "1AHW", "1AZS", "1DFJ", "1F6M", "1OFU", "2JEL", "3R9A")
+OUTER = 12  # of these
 POSES_CUT, POSES_WHOLE = 20, 10
 FORMS = ("r_b", "l_b", "r_u", "l_u")
 
@@ -50,7 +52,9 @@ def cut(parts: list[data.Structure], sizes: tuple[int, int]) -> list[data.Struct
         bound, unbound = parts[k], parts[k + 2]
         distances = np.full(len(bound), np.inf)
         np.minimum.at(distances, bound.residues, trees[1 - k].query(bound.positions)[0])
-        near = np.sort(np.argsort(distances)[: sizes[k]])
+        order, inner = np.argsort(distances), sizes[k] - OUTER
+        outer = order[inner : inner + 2 * OUTER : 2]  # some within 10 angstrom of the partner, some beyond
+        near = np.sort(np.concatenate([order[:inner], outer]))
         ours, theirs = paired("unbound", unbound, bound)
         kept = set(ours[np.isin(theirs, near)].tolist())
         only = set(range(len(unbound))) - set(ours.tolist())
@@ -106,10 +110,13 @@ def dockq(program: str, parts: list[data.Structure], turn: Any, shift: Any, fold
 def main() -> None:
     source, program = Path(sys.argv[1]), sys.argv[2]
     OUT.mkdir(exist_ok=True)
-    found: dict[str, Any] = {
-        "made": "by tools/docking_reference.py with DockQ 2.1.3; rotation: a rotation vector, radians; shift: angstrom"
-    }
+    made = "by tools/docking_reference.py with DockQ 2.1.3; rotation: a rotation vector, radians; shift: angstrom"
+    found: dict[str, Any] = {"made": made}
+    if parts_asked := sys.argv[3:]:
+        found |= json.loads((OUT / "docking.json").read_text(encoding="utf-8"))
     for kind, names, number in (("cut", CUT, POSES_CUT), ("whole", WHOLE, POSES_WHOLE)):
+        if parts_asked and kind not in parts_asked:
+            continue
         found[kind] = {}
         for name in names:
             parts = bound_and_unbound(source, name, kind == "whole")

@@ -203,7 +203,7 @@ def test_residues_without_alpha_carbon_are_dropped_unless_they_are_many(tmp_path
 
 
 def test_elements_come_from_names_where_the_column_holds_something_else(tmp_path):
-    lines = [f"{each[:76]}{i % 67:>2}13" for i, each in enumerate(protein_lines())]
+    lines = [f"{each[:76]}{(' 7', 'A ', ' C')[i % 3]}13" for i, each in enumerate(protein_lines())]
     s = data.read_structure(written(tmp_path, lines))
     assert s.elements.tolist() == [{"N": 7, "C": 6, "O": 8, "S": 16}[name[0]] for name in s.names]
 
@@ -278,6 +278,8 @@ def test_truncated_mmcif_and_gzip_are_refused(small):
     for cut in (rows + 30, rows + 200, rows + 777, len(content) - 3):
         path.write_bytes(content[:cut])
         refused(path, "")
+    path.write_bytes(content[: content.index(b"\n", rows + 200)])  # a whole row, as far as one can see
+    refused(path, "got a last line without an end")
     packed = small.with_suffix(".gz")
     whole = gzip.compress(small.read_bytes())
     for cut in (5, 50, len(whole) - 3):
@@ -286,7 +288,12 @@ def test_truncated_mmcif_and_gzip_are_refused(small):
 
 
 def test_binary_files_are_refused(tmp_path):
-    for content in (bytes(range(256)), b"\x89PNG\r\n\x1a\n" + bytes(100), np.random.default_rng(0).bytes(3000)):
+    for content in (
+        bytes(range(256)),
+        "\n".join(protein_lines()).encode() + bytes(100),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        np.random.default_rng(0).bytes(3000),
+    ):
         (tmp_path / "some.pdb").write_bytes(content)
         refused(tmp_path / "some.pdb", "binary file")
 
