@@ -20,12 +20,12 @@ from .charges import (
     moving_charges,
 )
 from .complexes import (
-    KINDS,
     Complex,
     Interface,
     atom_kinds,
     benchmark_complexes,
     benchmark_names,
+    benchmark_sequences,
     docked_complex,
     superposed,
 )
@@ -51,6 +51,7 @@ from .own_images import as_images, check_images
 from .phonon_csv import phonon_dos, read_phonon_csv
 from .phonons import heat_capacity, mean_frequency
 from .reference_set import reference_jets
+from .relatives import folds, sequence_clusters
 from .scikit_digits import digits
 from .spins import Spins, rename_nodes, spins_on_graphs
 from .structure_file import read_structure
@@ -58,7 +59,6 @@ from .structures import Structure
 from .volumes import Volumes, draw_cubes, tetris, tetris_volumes
 
 __all__ = [
-    "KINDS",
     "Bodies",
     "Complex",
     "CrystalGraphs",
@@ -88,6 +88,7 @@ __all__ = [
     "atom_kinds",
     "benchmark_complexes",
     "benchmark_names",
+    "benchmark_sequences",
     "boost_jets",
     "cache_folder",
     "check_images",
@@ -101,6 +102,7 @@ __all__ = [
     "field_basis",
     "field_of_charges",
     "field_tensor",
+    "folds",
     "glycol",
     "heat_capacity",
     "inertia",
@@ -126,6 +128,7 @@ __all__ = [
     "rigid_bodies",
     "rotate",
     "rotated_mnist",
+    "sequence_clusters",
     "shift",
     "shift_images",
     "small_molecules",

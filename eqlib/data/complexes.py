@@ -41,7 +41,7 @@ def atom_kinds(structure: Structure) -> NDArray[np.int64]:
     >>> import numpy as np
     >>> from eqlib import data
     >>> glycine = data.Structure(np.zeros((2, 3)), [7, 6], ["N", "CA"], [0, 0], ["GLY"], ["A"], [1], [""], [1])
-    >>> [list(data.KINDS)[k] for k in data.atom_kinds(glycine)]
+    >>> [list(KINDS)[k] for k in data.atom_kinds(glycine)]
     [('GLY', 'N'), ('GLY', 'CA')]
     """
     residues = structure.residue_names[structure.residues].tolist()
@@ -229,6 +229,24 @@ def benchmark_names(folder: str | os.PathLike[str]) -> list[str]:
     return names
 
 
+def _parts(folder: Path, name: str) -> dict[str, Structure]:
+    return {part: read_structure(folder / f"{name}_{form}.pdb", partial=True) for part, form in FORMS.items()}
+
+
+@typed
+def benchmark_sequences(folder: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Of each complex of a folder the sequences of its two partners, for `sequence_clusters`.
+
+    >>> data.folds(data.sequence_clusters(data.benchmark_sequences("BM5")))[0][:3]  # doctest: +SKIP
+    ['1AHW', '1BGX', '1BVK']
+    """
+    found = {}
+    for name in benchmark_names(folder):
+        parts = _parts(Path(folder), name)
+        found[name] = [parts["receptor"].sequence, parts["ligand"].sequence]
+    return found
+
+
 def benchmark_complexes(
     folder: str | os.PathLike[str], names: Sequence[str] | None = None, seed: int = 0
 ) -> Iterator[tuple[str, Complex | None]]:
@@ -239,8 +257,6 @@ def benchmark_complexes(
     """
     for number, name in enumerate(benchmark_names(folder)):
         if names is None or name in names:
-            parts = {
-                part: read_structure(Path(folder) / f"{name}_{form}.pdb", partial=True) for part, form in FORMS.items()
-            }
+            parts = _parts(Path(folder), name)
             natives = parts["native_receptor"], parts["native_ligand"]
             yield name, docked_complex(name, *natives, parts["receptor"], parts["ligand"], seed=seed + number)

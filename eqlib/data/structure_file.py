@@ -48,7 +48,7 @@ def read_structure(path: Path | str, chains: Sequence[str] | None = None, *, par
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     wanted = [chains] if isinstance(chains, str) else None if chains is None else list(chains)
-    gemmi = _gemmi()
+    gemmi = gemmi_module()
     with named(path, EXPECTED):
         text = bounded_text(path)
         first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
@@ -56,7 +56,7 @@ def read_structure(path: Path | str, chains: Sequence[str] | None = None, *, par
         return _structure(gemmi, path, model, models, wanted, partial)
 
 
-def _gemmi() -> Any:
+def gemmi_module() -> Any:
     try:
         import gemmi
     except ImportError as error:

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from eqlib import data
+from eqlib.data.complexes import KINDS
 from eqlib.data.structures import HEAVY
 
 OFFSETS = np.array([[1.2, 0.8, 0.0], [0, 0, 0], [-1.2, 0.8, 0.3], [-1.5, 1.8, 0.9], [0.2, -1.4, 0.4]])  # N CA C O CB
@@ -96,21 +97,19 @@ def test_the_interface_of_a_pose(found: data.Complex) -> None:
             np.testing.assert_array_equal(seen.sources[seen.partner == side], np.unique(structure.residues[kept]))
             np.testing.assert_array_equal(seen.sources[seen.residues][own], structure.residues[kept])
         np.testing.assert_array_equal(seen.residues[seen.alpha], np.arange(len(seen.alpha)))
-        assert {list(data.KINDS)[k][1] for k in seen.kinds[seen.alpha]} == {"CA"}
+        assert {list(KINDS)[k][1] for k in seen.kinds[seen.alpha]} == {"CA"}
     with pytest.raises(ValueError, match=r"pose: got 100, expected 0 ... 99"):
         found.interface(100)
 
 
 def test_kinds_of_atoms() -> None:
     """Each of a residue's own; a strange name counts as its CB, or its CA."""
-    assert len(data.KINDS) == sum(map(len, HEAVY.values())) and sorted(data.KINDS.values()) == list(
-        range(len(data.KINDS))
-    )
+    assert len(KINDS) == sum(map(len, HEAVY.values())) and sorted(KINDS.values()) == list(range(len(KINDS)))
     names, residues = ["N", "CA", "C", "CA", "XX", "XX", "CA"], ["GLY", "SER", "GLY"]
     of_atoms = np.arange(21.0).reshape(7, 3), [6] * 7, names, [0, 0, 0, 1, 1, 2, 2]
     one = data.Structure(*of_atoms, residues, "ABC", [1, 2, 3], ["", "", ""], [1, 3, 6])
     pairs = [("GLY", "N"), ("GLY", "CA"), ("GLY", "C"), ("SER", "CA"), ("SER", "CB"), ("GLY", "CA"), ("GLY", "CA")]
-    assert [list(data.KINDS)[k] for k in data.atom_kinds(one)] == pairs
+    assert [list(KINDS)[k] for k in data.atom_kinds(one)] == pairs
 
 
 def test_partners_that_do_not_fit_are_dropped(native: tuple[data.Structure, data.Structure]) -> None:

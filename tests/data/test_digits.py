@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from eqlib import data
+from eqlib.data import scikit_digits
 
 
 def smooth_images(size, n=3, channels=2):
@@ -144,3 +145,16 @@ def test_the_digit_is_enlarged_about_the_centre(size):
 def test_digits_refuse(options, message):
     with pytest.raises(ValueError, match=message):
         data.digits(**options)
+
+
+def test_the_table_is_scikit_learns(monkeypatch):
+    """Read from its file, or by its own function where the file is elsewhere."""
+    from sklearn.datasets import load_digits
+
+    raw, labels = load_digits(return_X_y=True)
+    for found in (scikit_digits.find_spec, lambda name: None):
+        scikit_digits._load.cache_clear()
+        monkeypatch.setattr(scikit_digits, "find_spec", found)
+        np.testing.assert_array_equal(scikit_digits._load()[0], raw)
+        np.testing.assert_array_equal(scikit_digits._load()[1], labels)
+    scikit_digits._load.cache_clear()
