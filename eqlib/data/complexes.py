@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from eqlib.doors import Length, Natural, Positive, typed
 
 from .arrays import Array, finite
 from .docked_poses import MEASURES, candidates, matched
-from .docking import Docking
+from .docking import ACCEPTABLE, Docking, best_motion
 from .residue_pairs import paired
 from .structure_file import read_structure
 from .structures import HEAVY, Structure
@@ -105,8 +106,13 @@ class Complex:
 
     @property
     def acceptable(self) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = self.labels[:, 3] >= 0.23
+        found: NDArray[np.bool_] = self.labels[:, 3] >= ACCEPTABLE
         return found
+
+    @cached_property
+    def _kinds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of both partners' atoms: the same in all poses."""
+        return atom_kinds(self.receptor), atom_kinds(self.ligand)
 
     @typed
     def interface(self, pose: Natural, reach: Length = REACH) -> Interface:
@@ -115,30 +121,24 @@ class Complex:
             raise ValueError(f"pose: got {pose}, expected 0 ... {len(self) - 1}")
         moved = self.ligand.positions @ self.rotations[pose].T + self.shifts[pose]
         both = (self.receptor, self.receptor.positions), (self.ligand, moved)
-        parts = []
-        for (structure, x), (_, other) in (both, both[::-1]):
-            near = np.isfinite(cKDTree(other).query(x, distance_upper_bound=reach)[0])
-            residues = np.unique(structure.residues[near])
-            near[structure.alpha[residues]] = True
+        parts, atoms_before, residues_before = [], 0, 0
+        for side, (structure, x) in enumerate(both):
+            near = np.isfinite(cKDTree(both[1 - side][1]).query(x, distance_upper_bound=reach)[0])
+            own = np.unique(structure.residues[near])
+            near[structure.alpha[own]] = True
             atoms = np.flatnonzero(near)
-            parts.append((structure, x[atoms], atoms, residues))
-        kinds: list[NDArray[np.int64]] = []
-        residue: list[NDArray[np.int64]] = []
-        alpha: list[NDArray[np.int64]] = []
-        atoms_before = residues_before = 0
-        for structure, _, atoms, own in parts:
-            kinds.append(atom_kinds(structure)[atoms])
-            residue.append(np.searchsorted(own, structure.residues[atoms]) + residues_before)
-            alpha.append(np.searchsorted(atoms, structure.alpha[own]) + atoms_before)
+            parts.append(
+                (
+                    self._kinds[side][atoms],
+                    x[atoms],
+                    np.searchsorted(own, structure.residues[atoms]) + residues_before,
+                    np.searchsorted(atoms, structure.alpha[own]) + atoms_before,
+                    np.full(len(own), side),
+                    own,
+                )
+            )
             atoms_before, residues_before = atoms_before + len(atoms), residues_before + len(own)
-        return Interface(
-            np.concatenate(kinds),
-            np.concatenate([x for _, x, _, _ in parts]),
-            np.concatenate(residue),
-            np.concatenate(alpha),
-            np.repeat([0, 1], [len(own) for *_, own in parts]),
-            np.concatenate([own for *_, own in parts]),
-        )
+        return Interface(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 @typed
@@ -153,11 +153,8 @@ def superposed(structure: Structure, on: Structure) -> Structure:
     """
     ours, theirs = paired("structure", structure, on)
     one, other = structure.positions[structure.alpha[ours]], on.positions[on.alpha[theirs]]
-    a, b = one.mean(axis=0), other.mean(axis=0)
-    u, _, v = np.linalg.svd((one - a).T @ (other - b))
-    u[:, 2] *= np.sign(np.linalg.det(u @ v))
-    rotation = (u @ v).T
-    return structure.moved(rotation, b - rotation @ a)
+    turn, a, b = best_motion(one, other)
+    return structure.moved(turn.T, b - turn.T @ a)
 
 
 @typed

@@ -18,10 +18,10 @@ from scipy.spatial.transform import Rotation
 from eqlib.doors import Natural, Positive, typed
 
 from .arrays import Array
+from .docking import ACCEPTABLE
 from .fft_docking import DockingGrid
 from .surface import Surface
 
-ACCEPTABLE = 0.23  # DockQ
 MEASURES = "contacts", "clashes", "buried surface"
 TOUCH, CLASH = 5.0, 3.0  # angstrom, between heavy atoms
 MOST_CLASHES, LEAST_CONTACTS = 14, 15  # of atoms in the receptor's core and layer, on the grid

@@ -20,7 +20,8 @@ from .structures import BACKBONE, Structure
 
 CONTACT, INTERFACE = 5.0, 10.0  # angstrom, between any two heavy atoms of two residues
 INTERFACE_SCALE, LIGAND_SCALE = 1.5, 8.5  # angstrom: where an RMSD counts half
-QUALITIES = ((0.80, "high"), (0.49, "medium"), (0.23, "acceptable"), (0.0, "incorrect"))
+ACCEPTABLE = 0.23  # DockQ
+QUALITIES = ((0.80, "high"), (0.49, "medium"), (ACCEPTABLE, "acceptable"), (0.0, "incorrect"))
 
 
 class DockingQuality(NamedTuple):
@@ -174,12 +175,23 @@ def _backbone_pairs(
     return one[both], other[both], np.repeat(theirs[:, None], len(BACKBONE), axis=1)[both]
 
 
-def _superposed(moved: Array, source: Array, target: Array) -> Array:
-    """`moved`, (m, 3), after the rotation and the shift that bring `source` closest to `target`, (k, 3) (Kabsch 1976)."""
+def best_motion(source: Array, target: Array) -> tuple[Array, Array, Array]:
+    """turn (3, 3) and centres a, b (3,): (source - a) @ turn + b is closest to `target`, both (k, 3) (Kabsch 1976).
+
+    >>> turn, a, b = best_motion(np.eye(3), np.eye(3)[[1, 2, 0]])
+    >>> np.allclose((np.eye(3) - a) @ turn + b, np.eye(3)[[1, 2, 0]])
+    True
+    """
     a, b = source.mean(axis=0), target.mean(axis=0)
     u, _, v = np.linalg.svd((source - a).T @ (target - b))
     u[:, 2] *= np.sign(np.linalg.det(u @ v))
-    return (moved - a) @ (u @ v) + b
+    return u @ v, a, b
+
+
+def _superposed(moved: Array, source: Array, target: Array) -> Array:
+    """`moved`, (m, 3), after the rotation and the shift that bring `source` closest to `target`, (k, 3)."""
+    turn, a, b = best_motion(source, target)
+    return (moved - a) @ turn + b
 
 
 def _rmsd(one: Array, other: Array) -> float:

@@ -52,7 +52,7 @@ class Surface:
         grown = radii + WATER
         points = (positions[:, None] + grown[:, None, None] * on_sphere(POINTS)).reshape(-1, 3)
         owners = np.repeat(np.arange(len(positions)), POINTS)
-        free = ~_covered(points, positions, grown, owners)
+        free = ~_covered(points, positions, grown)
         areas = np.repeat(4 * np.pi * grown**2 / POINTS, POINTS)
         return cls(positions, radii, points[free], owners[free], areas[free])
 
@@ -85,13 +85,12 @@ class Surface:
         return float(other.areas[chosen][covered].sum())
 
 
-def _covered(points: Array, positions: Array, grown: Array, owners: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _covered(points: Array, positions: Array, grown: Array) -> NDArray[np.bool_]:
     """Whether a point lies within the grown sphere of an atom that is not its own; a hair inside, so that rounding is none."""
     found = np.zeros(len(points), dtype=bool)
     pairs = cKDTree(positions).query_pairs(2 * grown.max(initial=0.0), output_type="ndarray")
-    count = len(points) // max(1, len(positions))
-    by_atom = points.reshape(len(positions), count, 3)
-    covered = found.reshape(len(positions), count)
+    by_atom = points.reshape(len(positions), POINTS, 3)
+    covered = found.reshape(len(positions), POINTS)
     for a, b in ((pairs[:, 0], pairs[:, 1]), (pairs[:, 1], pairs[:, 0])):
         for piece in range(0, len(a), 20_000):  # 20,000 pairs of 48 points take 25 MB
             i, j = a[piece : piece + 20_000], b[piece : piece + 20_000]

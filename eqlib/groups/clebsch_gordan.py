@@ -21,9 +21,8 @@ CUT = 1e-11  # entries below are zeros that a selection rule forbids
 TOLERANCE = 1e-10  # residual above which a solved tensor is an error
 FEW = 3_000_000  # entries to check below which dense products are faster
 MOST_DENSE = 2**27  # entries: one gigabyte
-KEPT_DENSE = (
-    2**14
-)  # entries of a dense tensor that is kept beside the sparse one, which the group keeps for good: 128 kB
+# Entries, 128 kB: a larger dense tensor is made anew, for groups keep their sparse ones, and what hangs on them, for good.
+KEPT_DENSE = 2**14
 
 
 @dataclass(frozen=True)
